@@ -1,0 +1,1 @@
+"""People who work here, and what they may do."""

@@ -1,0 +1,33 @@
+"""Who may work at the desk, and who it was that did."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from accounts.models import User
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def staff_required(view: View[P]) -> View[P]:
+    """Let active staff in; send others to sign in, or away if they are no staff."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not actor(request).is_staff:
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def actor(request: HttpRequest) -> User:
+    """Return who is signed in. Only behind ``staff_required``."""
+    assert isinstance(request.user, User)
+    return request.user
