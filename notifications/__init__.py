@@ -1,0 +1,1 @@
+"""Sending things: channels, and an outbox that forgets nothing."""

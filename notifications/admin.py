@@ -1,0 +1,18 @@
+"""The outbox, to look at."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from notifications.models import Delivery
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(admin.ModelAdmin[Delivery]):
+    list_display = ["subject", "recipient", "state", "attempts", "created_at", "sent_at"]
+    list_filter = ["state"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        return False
