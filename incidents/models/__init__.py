@@ -1,0 +1,31 @@
+"""The record: rows, their constraints and their vocabulary."""
+
+from incidents.models.components import Component
+from incidents.models.incident import Incident, RoleAssignment
+from incidents.models.learning import ActionItem, LintDismissal, Postmortem, RootCause
+from incidents.models.progress import OVER, ProgressReport
+from incidents.models.promises import Cadence, Promise
+from incidents.models.revisions import Revision
+from incidents.models.timeline import Evidence, TimelineEntry
+from incidents.models.updates import ComponentChange, Impact, StatusUpdate, UpdateTemplate
+
+__all__ = [
+    "OVER",
+    "ActionItem",
+    "Cadence",
+    "Component",
+    "ComponentChange",
+    "Evidence",
+    "Impact",
+    "Incident",
+    "LintDismissal",
+    "Postmortem",
+    "ProgressReport",
+    "Promise",
+    "Revision",
+    "RoleAssignment",
+    "RootCause",
+    "StatusUpdate",
+    "TimelineEntry",
+    "UpdateTemplate",
+]

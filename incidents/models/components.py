@@ -1,0 +1,54 @@
+"""What can break, as customers call it."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from incidents.models.fields import is_known, new_public_id
+from incidents.values import ComponentStatus
+
+
+class ComponentQuerySet(models.QuerySet["Component"]):
+    def in_order(self) -> Self:
+        return self.order_by("position", "id")
+
+
+class Component(models.Model):
+    """A part of the service that customers know by name, or a group of such parts."""
+
+    public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)
+    name = models.CharField(max_length=140)
+    description = models.TextField(blank=True)
+    status = models.CharField(
+        max_length=24, choices=ComponentStatus, default=ComponentStatus.OPERATIONAL
+    )
+    is_group = models.BooleanField(default=False)
+    group = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="members",
+        limit_choices_to={"is_group": True},
+    )
+    position = models.PositiveIntegerField(default=1)
+    showcase = models.BooleanField(default=True)
+    only_show_if_degraded = models.BooleanField(default=False)
+    start_on = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    objects = ComponentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            is_known("component", "status", ComponentStatus),
+            models.CheckConstraint(
+                name="component_group_is_in_no_group",
+                condition=Q(is_group=False) | Q(group__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

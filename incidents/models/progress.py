@@ -1,0 +1,74 @@
+"""What customers may know of a job that is bringing their data back."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from incidents.models.fields import is_known
+from incidents.models.incident import Incident
+from incidents.values import ProgressPhase, ProgressState
+
+# A job in such a state has nothing more to say.
+OVER = [ProgressState.SUCCEEDED, ProgressState.CANCELLED]
+
+
+class ProgressReportQuerySet(models.QuerySet["ProgressReport"]):
+    def unfinished(self) -> Self:
+        return self.filter(ended_at__isnull=True)
+
+
+class ProgressReport(models.Model):
+    """How far one job is: one row, edited in place by the job itself."""
+
+    incident = models.ForeignKey(
+        Incident, on_delete=models.CASCADE, related_name="progress_reports"
+    )
+    # The job's own key, "restore-41". Customers see the title.
+    key = models.CharField(max_length=60, unique=True)
+    title = models.CharField(max_length=140)
+    state = models.CharField(max_length=12, choices=ProgressState, default=ProgressState.RUNNING)
+    phase = models.CharField(max_length=12, choices=ProgressPhase, default=ProgressPhase.PREPARING)
+    # Of the phase under way, in ``unit``: "bytes", "items" or "" when nothing is counted.
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(null=True, blank=True)
+    unit = models.CharField(max_length=12, blank=True)
+    rate = models.FloatField(null=True, blank=True)
+    eta_low_at = models.DateTimeField(null=True, blank=True)
+    eta_high_at = models.DateTimeField(null=True, blank=True)
+    eta_basis = models.CharField(max_length=300, blank=True)
+    # Everything up to this moment is, or will be, back.
+    data_until_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ProgressReportQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            is_known("progressreport", "state", ProgressState),
+            is_known("progressreport", "phase", ProgressPhase),
+            models.CheckConstraint(
+                name="progressreport_done_is_within_total",
+                condition=Q(done__gte=0) & (Q(total__isnull=True) | Q(total__gte=F("done"))),
+            ),
+            models.CheckConstraint(
+                name="progressreport_eta_is_a_range",
+                condition=Q(eta_low_at__isnull=True, eta_high_at__isnull=True)
+                | Q(eta_high_at__gte=F("eta_low_at")),
+            ),
+            models.CheckConstraint(
+                name="progressreport_ended_iff_over",
+                condition=Q(state__in=OVER, ended_at__isnull=False)
+                | (~Q(state__in=OVER) & Q(ended_at__isnull=True)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def percent(self) -> int | None:
+        """The share that is done, rounded down; None while the total is not known."""
+        return self.done * 100 // self.total if self.total else None

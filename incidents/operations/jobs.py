@@ -1,0 +1,200 @@
+"""What a job promises and tells by itself: sparse, never more than it knows, never silent.
+
+The first ETA becomes a promise beside the bar. One that moved by a fifth is given anew, and one
+that was missed is owned up to; each is an update, and between two of them lies a while. The next
+update comes before it is due, also while the job only waits. What people say counts more: their
+ETA stands, and one that they withdrew is not given again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from incidents import wording
+from incidents.models import Incident, ProgressReport, Promise, StatusUpdate, TimelineEntry
+from incidents.operations.promises import cadence, open_promise
+from incidents.operations.updates import draft_status_update, publish_in
+from incidents.values import (
+    EntryKind,
+    Phase,
+    ProgressPolicy,
+    ProgressState,
+    PromiseKind,
+    PromiseOutcome,
+    Severity,
+    When,
+)
+
+# A new ETA is told when the end of its range moved by this share of what remained.
+_MOVED = 0.2
+_MOVED_AT_LEAST = timedelta(minutes=2)
+# An end that is nearer than this is not promised: it is here before anybody has read of it.
+_WORTH_PROMISING = timedelta(minutes=1)
+# A missed ETA is owned up to this long after the job's last update, at the earliest.
+_BETWEEN_MISSES = timedelta(minutes=5)
+# An update is posted this long before customers were promised to hear next.
+_AHEAD = timedelta(minutes=1)
+
+
+def keep_eta(
+    incident: Incident, report: ProgressReport, figures: Mapping[str, str], *, at: datetime
+) -> None:
+    """Give the job's ETA, give it anew if it moved, own up to it if it was missed."""
+    if _somebody_elses_stands(incident, report.key):
+        return
+    told = _last_eta(incident, report.key)
+    if told is None:
+        _promise(incident, report, at=at)
+        return
+    if told.outcome == PromiseOutcome.WITHDRAWN:
+        # The job took it back when it stopped; what a person took back stays back.
+        if told.settled_by is not None and told.settled_by.kind == EntryKind.JOB:
+            _promise(incident, report, at=at)
+        return
+    late = told.expires_at is not None and told.expires_at < at
+    if late:
+        if _quiet_since(incident, report, at=at) >= _BETWEEN_MISSES:
+            _give_anew(incident, report, told, "restore_eta_missed", figures, at=at)
+    elif _has_moved(told, report, at=at):
+        pause = cadence(Severity(incident.severity), Phase(incident.phase))
+        if _quiet_since(incident, report, at=at) >= pause:
+            _give_anew(incident, report, told, "restore_eta_moved", figures, at=at)
+
+
+def keep_next_update(
+    incident: Incident, report: ProgressReport, figures: Mapping[str, str], *, at: datetime
+) -> None:
+    """Speak before the next update is due, or at once if its time has passed."""
+    promise = incident.promises.filter(kind=PromiseKind.NEXT_UPDATE).newest_first().first()
+    if promise is None or promise.due_at is None:
+        return
+    due = promise.outcome == PromiseOutcome.OPEN and promise.due_at - _AHEAD <= at
+    if due or promise.outcome == PromiseOutcome.MISSED:
+        waits = report.state == ProgressState.WAITING
+        code = "restore_waiting" if waits else "restore_going_on"
+        tell(incident, report, code, figures, key=f"{report.key}:next:{promise.pk}", at=at)
+
+
+def meet_eta(incident: Incident, key: str, *, at: datetime, settled_by: TimelineEntry) -> None:
+    """Settle the job's ETA: what it promised is there."""
+    incident.promises.open().filter(
+        kind=PromiseKind.ETA, made_by_job=key, expires_at__gte=at
+    ).update(outcome=PromiseOutcome.MET, settled_at=at, settled_by=settled_by)
+
+
+def withdraw_eta(incident: Incident, key: str, *, at: datetime, settled_by: TimelineEntry) -> None:
+    """Take the job's ETA back: it has stopped, and nobody knows when it goes on."""
+    incident.promises.open().filter(kind=PromiseKind.ETA, made_by_job=key).update(
+        outcome=PromiseOutcome.WITHDRAWN, settled_at=at, settled_by=settled_by
+    )
+
+
+def tell(
+    incident: Incident,
+    report: ProgressReport,
+    code: str,
+    figures: Mapping[str, str],
+    *,
+    key: str,
+    at: datetime,
+) -> StatusUpdate | None:
+    """Publish an update in the job's name, or keep it as a draft where staff want that.
+
+    The same key again tells nothing: None.
+    """
+    if incident.is_resolved or incident.updates.filter(idempotency_key=key).exists():
+        return None
+    body = wording.update_text(code, figures)
+    phase = Phase.MONITORING if code == "restore_finished" else Phase(incident.phase)
+    if phase == Phase.INVESTIGATING:
+        phase = Phase.IDENTIFIED
+    if incident.progress_policy == ProgressPolicy.DRAFT:
+        return draft_status_update(
+            incident_id=incident.pk,
+            body=body,
+            phase=phase,
+            at=at,
+            author=None,
+            author_label=report.title,
+            idempotency_key=key,
+        )
+    return publish_in(
+        incident,
+        body=body,
+        phase=phase,
+        at=at,
+        author=None,
+        component_statuses={},
+        author_label=report.title,
+        idempotency_key=key,
+    )
+
+
+def _somebody_elses_stands(incident: Incident, key: str) -> bool:
+    """Whether a person's ETA stands, or that of another job at work."""
+    others = incident.promises.open().filter(kind=PromiseKind.ETA).exclude(made_by_job=key)
+    at_work = incident.progress_reports.filter(
+        state__in=[ProgressState.RUNNING, ProgressState.WAITING]
+    ).values_list("key", flat=True)
+    return any(
+        not maker or maker in at_work for maker in others.values_list("made_by_job", flat=True)
+    )
+
+
+def _last_eta(incident: Incident, key: str) -> Promise | None:
+    """Return the last ETA that this job gave and that nothing has replaced."""
+    return (
+        incident.promises.filter(kind=PromiseKind.ETA, made_by_job=key, replaced_by__isnull=True)
+        .exclude(outcome=PromiseOutcome.MET)
+        .newest_first()
+        .first()
+    )
+
+
+def _has_moved(told: Promise, report: ProgressReport, *, at: datetime) -> bool:
+    if told.expires_at is None or report.eta_high_at is None:
+        return False
+    moved = abs(report.eta_high_at - told.expires_at)
+    return moved > max(_MOVED * (told.expires_at - at), _MOVED_AT_LEAST)
+
+
+def _quiet_since(incident: Incident, report: ProgressReport, *, at: datetime) -> timedelta:
+    """Return how long ago the job last spoke, drafts included."""
+    last = (
+        incident.updates.filter(idempotency_key__startswith=f"{report.key}:")
+        .order_by("-created_at")
+        .values_list("created_at", flat=True)
+        .first()
+    )
+    return at - last if last is not None else timedelta.max
+
+
+def _give_anew(
+    incident: Incident,
+    report: ProgressReport,
+    told: Promise,
+    code: str,
+    figures: Mapping[str, str],
+    *,
+    at: datetime,
+) -> None:
+    update = tell(incident, report, code, figures, key=f"{report.key}:eta:{told.pk}", at=at)
+    promise = _promise(incident, report, at=at)
+    if promise is not None:
+        promise.made_in = update
+        promise.save(update_fields=["made_in"])
+        told.refresh_from_db()
+        told.replaced_by = promise
+        told.save(update_fields=["replaced_by"])
+
+
+def _promise(incident: Incident, report: ProgressReport, *, at: datetime) -> Promise | None:
+    if report.eta_high_at is None or report.eta_high_at - at < _WORTH_PROMISING:
+        return None
+    return open_promise(
+        incident,
+        kind=PromiseKind.ETA,
+        due=When(at=report.eta_low_at, until=report.eta_high_at),
+        at=at,
+        basis=report.eta_basis,
+        made_by_job=report.key,
+    )

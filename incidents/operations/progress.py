@@ -1,0 +1,210 @@
+"""What jobs push into the record: how far they are, and what is worth telling."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import TextChoices
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from incidents import wording
+from incidents.models import OVER, Incident, ProgressReport, TimelineEntry
+from incidents.operations import jobs
+from incidents.operations.record import announce, lock_incident, note
+from incidents.values import (
+    EntryKind,
+    Outcome,
+    ProgressPhase,
+    ProgressState,
+    Source,
+    zone,
+)
+
+
+class JobEvent(TextChoices):
+    """What happens to a restore that the record shall show."""
+
+    STARTED = "restore_started"
+    ATTEMPT_FAILED = "restore_attempt_failed"
+    WAITING = "restore_waiting"
+    RESUMED = "restore_resumed"
+    PHASE_DONE = "restore_phase_done"
+    FAILED = "restore_failed"
+    FINISHED = "restore_finished"
+    CANCELLED = "restore_cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job is, in figures alone: nothing here is anybody's text.
+
+    ``done`` and ``total`` count ``unit`` ("bytes", "items" or ""), of ``phase``; ``rate`` is
+    units a second; the ETA is the range in which the whole job ends, with its basis: the name of
+    a measure and a figure ("the last 60 s"), in words for customers.
+    """
+
+    phase: ProgressPhase
+    state: ProgressState = ProgressState.RUNNING
+    done: int = 0
+    total: int | None = None
+    unit: str = ""
+    rate: float | None = None
+    eta_low_at: datetime | None = None
+    eta_high_at: datetime | None = None
+    eta_basis: str = ""
+    data_until_at: datetime | None = None
+    attempts: int = 1
+
+
+def report_progress(
+    *, incident_id: int, key: str, title: str, progress: Progress, at: datetime
+) -> ProgressReport:
+    """Say how far a job is: one row a job, edited in place.
+
+    Also keeps what was promised: see ``incidents.operations.jobs``.
+    """
+    with transaction.atomic():
+        incident = lock_incident(incident_id)
+        report = _upsert(incident, key=key, title=title, progress=progress, at=at)
+        if not incident.is_resolved and report.ended_at is None:
+            figures = _figures(incident, progress)
+            if progress.state == ProgressState.RUNNING:
+                jobs.keep_eta(incident, report, figures, at=at)
+            if progress.state in {ProgressState.RUNNING, ProgressState.WAITING}:
+                jobs.keep_next_update(incident, report, figures, at=at)
+        announce(incident_id)
+    return report
+
+
+def report_event(
+    *,
+    incident_id: int,
+    key: str,
+    title: str,
+    event: JobEvent,
+    number: int,
+    progress: Progress,
+    at: datetime,
+) -> TimelineEntry:
+    """Write down what happened to a job, and tell customers where that is worth an update.
+
+    ``number`` counts the events of this kind in this job; the same event again changes nothing.
+    The last restore to finish moves the incident to monitoring.
+    """
+    external_id = f"{key}:{event.value}:{number}"
+    with transaction.atomic():
+        incident = lock_incident(incident_id)
+        known = TimelineEntry.objects.filter(source=Source.JOB, external_id=external_id).first()
+        if known is not None:
+            return known
+        report = _upsert(incident, key=key, title=title, progress=progress, at=at)
+        figures = _figures(incident, progress)
+        entry = note(
+            incident,
+            wording.entry_text(event.value, figures),
+            at=at,
+            author=None,
+            kind=EntryKind.JOB,
+            source=Source.JOB,
+            actor_label=title,
+            external_id=external_id,
+            outcome=_OUTCOME.get(event, ""),
+            is_public=True,
+        )
+        if event == JobEvent.FINISHED:
+            jobs.meet_eta(incident, key, at=at, settled_by=entry)
+        elif event in {JobEvent.FAILED, JobEvent.CANCELLED}:
+            jobs.withdraw_eta(incident, key, at=at, settled_by=entry)
+        if _is_news(incident, event, number):
+            jobs.tell(incident, report, event.value, figures, key=external_id, at=at)
+        announce(incident_id)
+    return entry
+
+
+_OUTCOME = {
+    JobEvent.ATTEMPT_FAILED: Outcome.FAILED,
+    JobEvent.FAILED: Outcome.FAILED,
+    JobEvent.FINISHED: Outcome.WORKED,
+    JobEvent.CANCELLED: Outcome.ABANDONED,
+}
+
+
+def _is_news(incident: Incident, event: JobEvent, number: int) -> bool:
+    if event == JobEvent.ATTEMPT_FAILED:
+        # One attempt that was interrupted is news; the next ones are in the report.
+        return number == 1
+    if event == JobEvent.FINISHED:
+        # All data is back only when the last restore says so.
+        return not incident.progress_reports.filter(ended_at=None).exists()
+    return event.value in wording.UPDATES
+
+
+def _upsert(
+    incident: Incident, *, key: str, title: str, progress: Progress, at: datetime
+) -> ProgressReport:
+    over = progress.state in OVER
+    ended = ProgressReport.objects.filter(key=key, ended_at__isnull=False).first()
+    if ended is not None and not over:
+        # A worker that lost its job may still have a report under way; the end stands.
+        return ended
+    values: dict[str, Any] = {
+        "title": title,
+        "state": progress.state,
+        "phase": progress.phase,
+        "done": progress.done if progress.total is None else min(progress.done, progress.total),
+        "total": progress.total,
+        "unit": progress.unit,
+        "rate": progress.rate,
+        "eta_low_at": progress.eta_low_at,
+        "eta_high_at": progress.eta_high_at,
+        "eta_basis": progress.eta_basis,
+        "data_until_at": progress.data_until_at,
+        "heartbeat_at": at,
+        "ended_at": at if over else None,
+    }
+    report, _created = ProgressReport.objects.update_or_create(
+        key=key,
+        defaults=values,
+        create_defaults=values | {"incident": incident, "started_at": at},
+    )
+    return report
+
+
+def _figures(incident: Incident, progress: Progress) -> dict[str, str]:
+    phase = str(ProgressPhase(progress.phase).label).lower()
+    percent = f"{progress.done * 100 // progress.total} %" if progress.total else ""
+    until = progress.data_until_at
+    return {
+        "phase": phase,
+        "percent": percent,
+        "progress": f"{phase}, {percent}" if percent else phase,
+        "eta": _eta_words(incident, progress),
+        "data_until": _moment(incident, until) if until else gettext("the last archived change"),
+        "attempts": str(progress.attempts),
+        "amount": _amount(progress),
+    }
+
+
+def _amount(progress: Progress) -> str:
+    """Return how much the phase handled: "253.1 MB", "12 items" or nothing."""
+    if progress.unit == "bytes":
+        return filesizeformat(progress.done)
+    return f"{progress.done} {progress.unit}" if progress.unit else ""
+
+
+def _eta_words(incident: Incident, progress: Progress) -> str:
+    if progress.eta_low_at is None or progress.eta_high_at is None:
+        return ""
+    return (
+        f"We expect to be done between {_moment(incident, progress.eta_low_at)} "
+        f"and {_moment(incident, progress.eta_high_at)}."
+    )
+
+
+def _moment(incident: Incident, at: datetime) -> str:
+    """Return a moment in the incident's zone, the zone named."""
+    local = timezone.localtime(at, zone(incident.tz))
+    return f"{local.day} {local:%B %H:%M} {local:%Z}"

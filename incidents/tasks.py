@@ -1,0 +1,11 @@
+"""What Celery calls: the clock of the record."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from incidents import operations
+
+
+@shared_task
+def settle_promises() -> None:
+    operations.settle_due_promises(at=timezone.now())

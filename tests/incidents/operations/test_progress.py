@@ -1,0 +1,310 @@
+"""What a job pushes: one report, sparse updates, promises kept in its name."""
+
+from dataclasses import replace
+
+import pytest
+
+from incidents import operations, queries
+from incidents.models import Incident, ProgressReport, UpdateTemplate
+from incidents.operations import JobEvent, Progress
+from incidents.values import (
+    Phase,
+    ProgressPhase,
+    ProgressPolicy,
+    ProgressState,
+    PromiseKind,
+    PromiseOutcome,
+    When,
+)
+from tests.factories import HOUR, MINUTE, NOON, IncidentFactory
+
+pytestmark = pytest.mark.django_db
+
+HALF = Progress(
+    phase=ProgressPhase.FETCHING,
+    done=50_000_000,
+    total=100_000_000,
+    unit="bytes",
+    rate=1_000_000.0,
+    eta_low_at=NOON + 10 * MINUTE,
+    eta_high_at=NOON + 20 * MINUTE,
+    eta_basis="the rate of the last minute",
+    data_until_at=NOON - HOUR,
+)
+
+
+def _report(incident: Incident, progress: Progress, *, minutes: int = 0) -> ProgressReport:
+    return operations.report_progress(
+        incident_id=incident.pk,
+        key="restore-1",
+        title="Restore 1",
+        progress=progress,
+        at=NOON + minutes * MINUTE,
+    )
+
+
+def _event(incident: Incident, event: JobEvent, progress: Progress, *, number: int = 1) -> None:
+    operations.report_event(
+        incident_id=incident.pk,
+        key="restore-1",
+        title="Restore 1",
+        event=event,
+        number=number,
+        progress=progress,
+        at=NOON,
+    )
+
+
+def _told(incident: Incident) -> list[str]:
+    return [update.body for update in incident.updates.published().newest_first()]
+
+
+class TestReportProgress:
+    def test_edits_one_row_in_place(self) -> None:
+        incident = IncidentFactory.create()
+
+        for done in (10, 20, 30):
+            _report(incident, replace(HALF, done=done, total=100))
+
+        report = incident.progress_reports.get()
+        assert report.percent == 30
+        assert report.started_at == NOON
+
+    def test_is_no_update_each_time(self) -> None:
+        incident = IncidentFactory.create()
+
+        for minutes in range(5):
+            _report(incident, HALF, minutes=minutes)
+
+        assert _told(incident) == []
+        assert not incident.entries.exists()
+
+    def test_the_first_eta_is_a_promise(self) -> None:
+        incident = IncidentFactory.create()
+
+        _report(incident, HALF)
+
+        promise = queries.open_promise(incident.pk, PromiseKind.ETA)
+        assert promise is not None
+        assert (promise.due_at, promise.due_until) == (HALF.eta_low_at, HALF.eta_high_at)
+        assert promise.made_by_job == "restore-1"
+
+    def test_an_eta_that_moved_by_a_fifth_is_told(self) -> None:
+        incident = IncidentFactory.create()
+        _report(incident, HALF)
+
+        _report(incident, replace(HALF, eta_high_at=NOON + 21 * MINUTE), minutes=1)
+        assert _told(incident) == []
+
+        _report(incident, replace(HALF, eta_high_at=NOON + 60 * MINUTE), minutes=2)
+        assert _told(incident) == [
+            (
+                "Our estimate has changed. We expect to be done between 12 January 12:10 UTC "
+                "and 12 January 13:00 UTC."
+            )
+        ]
+
+    def test_a_missed_eta_is_owned_up_to(self) -> None:
+        incident = IncidentFactory.create()
+        _report(incident, HALF)
+        operations.settle_due_promises(at=NOON + 30 * MINUTE)
+
+        later = replace(HALF, eta_low_at=NOON + 40 * MINUTE, eta_high_at=NOON + 50 * MINUTE)
+        _report(incident, later, minutes=31)
+
+        assert len(_told(incident)) == 1
+        assert _told(incident)[0].startswith("The time that we gave has passed")
+        outcomes = incident.promises.filter(kind=PromiseKind.ETA).order_by("made_at")
+        assert [promise.outcome for promise in outcomes] == ["missed", "open"]
+        assert outcomes[0].replaced_by == outcomes[1]
+
+    def test_leaves_a_persons_eta_alone(self) -> None:
+        incident = IncidentFactory.create()
+        own = operations.make_promise(
+            incident_id=incident.pk,
+            kind=PromiseKind.ETA,
+            due=When(at=NOON + 5 * HOUR),
+            at=NOON,
+            author=None,
+        )
+
+        _report(incident, HALF)
+
+        own.refresh_from_db()
+        assert own.outcome == PromiseOutcome.OPEN
+
+    def test_speaks_before_the_next_update_is_due(self) -> None:
+        incident = IncidentFactory.create(severity="sev1")
+        operations.post_status_update(
+            incident_id=incident.pk, body="On it.", phase=Phase.IDENTIFIED, at=NOON, author=None
+        )
+
+        _report(incident, HALF, minutes=5)
+        assert len(_told(incident)) == 1
+
+        _report(incident, HALF, minutes=9)
+        assert "copying the backup, 50 %" in _told(incident)[0]
+
+    def test_never_shows_more_done_than_there_is(self) -> None:
+        incident = IncidentFactory.create()
+
+        report = _report(incident, replace(HALF, done=200, total=100))
+
+        assert report.percent == 100
+
+
+class TestReportEvent:
+    def test_the_start_is_an_entry_and_an_update(self) -> None:
+        incident = IncidentFactory.create()
+
+        _event(incident, JobEvent.STARTED, HALF)
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.IDENTIFIED
+        assert "started to bring the data back" in _told(incident)[0]
+        first = queries.timeline(incident.pk)[0]
+        assert first.text == (
+            "Restore started: everything up to 12 January 11:00 UTC shall come back."
+        )
+
+    def test_delivered_twice_is_written_once(self) -> None:
+        incident = IncidentFactory.create()
+
+        for _ in range(2):
+            _event(incident, JobEvent.STARTED, HALF)
+
+        assert len(_told(incident)) == 1
+        assert incident.entries.filter(kind="job").count() == 1
+
+    def test_only_the_first_broken_attempt_is_an_update(self) -> None:
+        incident = IncidentFactory.create()
+
+        for number in (1, 2, 3):
+            _event(incident, JobEvent.ATTEMPT_FAILED, HALF, number=number)
+
+        assert len(_told(incident)) == 1
+        assert incident.entries.filter(kind="job", outcome="failed").count() == 3
+
+    def test_the_end_moves_the_incident_to_monitoring_and_meets_the_eta(self) -> None:
+        incident = IncidentFactory.create()
+        _report(incident, HALF)
+
+        _event(incident, JobEvent.FINISHED, replace(HALF, state=ProgressState.SUCCEEDED))
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.MONITORING
+        assert incident.promises.get(kind=PromiseKind.ETA).outcome == PromiseOutcome.MET
+        assert incident.progress_reports.get().ended_at == NOON
+        assert "All data up to 12 January 11:00 UTC is back" in _told(incident)[0]
+
+    def test_waits_for_approval_where_staff_want_that(self) -> None:
+        incident = IncidentFactory.create(progress_policy=ProgressPolicy.DRAFT)
+
+        _event(incident, JobEvent.STARTED, HALF)
+
+        assert _told(incident) == []
+        assert queries.drafts(incident.pk).get().author_label == "Restore 1"
+
+    def test_speaks_in_staffs_words_where_they_wrote_any(self) -> None:
+        incident = IncidentFactory.create(tz="Europe/Amsterdam")
+        UpdateTemplate.objects.create(
+            code="restore_finished", body="Back up to {data_until}. {nonsense} {data_until.year}"
+        )
+
+        done = replace(HALF, state=ProgressState.SUCCEEDED)
+        _event(incident, JobEvent.FINISHED, done)
+
+        assert _told(incident)[0] == UpdateTemplate.objects.get().body
+        UpdateTemplate.objects.update(body="Back up to {data_until}. {nonsense}")
+        _event(incident, JobEvent.FINISHED, done, number=2)
+        assert _told(incident)[0] == "Back up to 12 January 12:00 CET. {nonsense}"
+
+
+class TestWhatAJobOwesCustomers:
+    """Each of these was seen to go wrong once."""
+
+    def test_a_missed_next_update_does_not_silence_it(self) -> None:
+        incident = IncidentFactory.create(severity="sev1")
+        _event(incident, JobEvent.STARTED, HALF)
+        operations.settle_due_promises(at=NOON + HOUR)
+
+        _report(incident, replace(HALF, eta_low_at=None, eta_high_at=None), minutes=61)
+
+        assert len(_told(incident)) == 2
+        assert queries.open_promise(incident.pk, PromiseKind.NEXT_UPDATE) is not None
+
+    def test_it_speaks_also_while_it_waits(self) -> None:
+        incident = IncidentFactory.create(severity="sev1")
+        _event(incident, JobEvent.STARTED, HALF)
+
+        waiting = replace(HALF, state=ProgressState.WAITING, eta_low_at=None, eta_high_at=None)
+        for minutes in range(1, 31):
+            _report(incident, waiting, minutes=minutes)
+
+        assert len(_told(incident)) == 4
+        assert not incident.promises.filter(outcome=PromiseOutcome.MISSED).exists()
+
+    def test_a_trembling_eta_is_no_flood(self) -> None:
+        incident = IncidentFactory.create(severity="sev1")
+        _event(incident, JobEvent.STARTED, HALF)
+
+        for minutes in range(30):
+            end = NOON + (180 + 60 * (minutes % 2)) * MINUTE
+            _report(incident, replace(HALF, eta_low_at=NOON, eta_high_at=end), minutes=minutes)
+
+        assert len(_told(incident)) <= 4
+
+    def test_an_end_that_is_always_near_is_not_promised_again_and_again(self) -> None:
+        incident = IncidentFactory.create(severity="sev1")
+
+        for minutes in range(20):
+            at = NOON + minutes * MINUTE
+            near = replace(HALF, eta_low_at=at, eta_high_at=at + MINUTE / 2)
+            _report(incident, near, minutes=minutes)
+
+        assert not incident.promises.filter(kind=PromiseKind.ETA).exists()
+
+    def test_an_eta_that_a_person_withdrew_stays_withdrawn(self) -> None:
+        incident = IncidentFactory.create()
+        _report(incident, HALF)
+        given = incident.promises.get(kind=PromiseKind.ETA)
+        operations.withdraw_promise(promise_id=given.pk, reason="no", at=NOON, author=None)
+
+        _report(incident, HALF, minutes=1)
+
+        assert queries.open_promise(incident.pk, PromiseKind.ETA) is None
+
+    def test_a_job_that_stopped_takes_its_eta_back_and_gives_one_when_it_goes_on(self) -> None:
+        incident = IncidentFactory.create()
+        _report(incident, HALF)
+        _event(incident, JobEvent.FAILED, replace(HALF, state=ProgressState.FAILED))
+        assert queries.open_promise(incident.pk, PromiseKind.ETA) is None
+
+        _report(incident, HALF, minutes=1)
+
+        assert queries.open_promise(incident.pk, PromiseKind.ETA) is not None
+
+    def test_only_the_last_restore_says_that_all_is_back(self) -> None:
+        incident = IncidentFactory.create()
+        operations.report_progress(
+            incident_id=incident.pk, key="restore-2", title="Two", progress=HALF, at=NOON
+        )
+
+        _event(incident, JobEvent.FINISHED, replace(HALF, state=ProgressState.SUCCEEDED))
+
+        incident.refresh_from_db()
+        assert incident.phase != Phase.MONITORING
+        assert _told(incident) == []
+
+    def test_a_late_report_does_not_wake_a_finished_one(self) -> None:
+        incident = IncidentFactory.create()
+        _event(incident, JobEvent.FINISHED, replace(HALF, state=ProgressState.SUCCEEDED))
+
+        assert _report(incident, HALF, minutes=1).ended_at == NOON
+
+    def test_without_a_figure_the_sentence_has_no_hole(self) -> None:
+        incident = IncidentFactory.create()
+
+        _event(incident, JobEvent.STARTED, replace(HALF, data_until_at=None))
+
+        assert "up to the last archived change" in queries.timeline(incident.pk)[0].text
