@@ -1,0 +1,139 @@
+"""Every date that a document names, with the place where it stands."""
+
+import re
+from datetime import date
+
+from incidents.importer.calendar import Day
+from incidents.importer.candidates import Candidate, Step
+from incidents.importer.items import SIGN, Document, Item, Kind
+from incidents.importer.leading import leading_time
+from incidents.importer.reading import Mention
+from incidents.importer.sections import SectionRole
+from incidents.importer.stated import Point, Stated
+from incidents.importer.times import find_times
+
+_DOCUMENT_FIELDS = ("date", "incident_date", "incident date", "title", "slug", "started")
+_YEAR = re.compile(r"(?<![\d.])(?:199\d|20[0-4]\d)(?!\d|\.\d)")
+_SILENT = (Kind.CODE, Kind.QUOTE)
+
+
+def find_mentions(document: Document, steps: list[Step]) -> tuple[Mention, ...]:
+    """Return the dates of front matter, headings, entries, text and actions, by line."""
+    owned: dict[int, Step] = {}
+    for step in steps:
+        owned.setdefault(step.line, step)
+    found = [
+        _mention(line, stated, stated.start, "document")
+        for line, name, value in document.fields
+        if name in _DOCUMENT_FIELDS
+        for stated in find_times(value)
+        if stated.has_day
+    ]
+    found += _bare_years(1, document.title) if not document.fields else []
+    for item in document.items:
+        if item.kind not in _SILENT or item.line in owned:
+            found += _in_item(item, owned.get(item.line))
+        if item.kind == Kind.HEADING:
+            found += _bare_years(item.line, item.text)
+    for line, _name, value in document.fields:
+        found += _bare_years(line, value)
+    for line, words in document.remarks:
+        found += _bare_years(line, words)
+    return tuple(mention for mention in found if mention is not None)
+
+
+def _in_item(item: Item, step: Step | None) -> list[Mention | None]:
+    found: list[Mention | None] = []
+    times = [stated for stated in find_times(item.words.masked) if stated.has_day]
+    if isinstance(step, Candidate) and step.stated is not None and step.item.kind == Kind.ROW:
+        times = [step.stated, *times[1:]] if step.stated.has_day else times
+    for n, stated in enumerate(times):
+        place = _place(item, step, first=n == 0 and _leads(item, stated))
+        found.append(_mention(item.line, stated, stated.start, place))
+        if stated.end is not None and stated.end.day is not None:
+            found.append(_mention(item.line, stated, stated.end, place))
+    return found
+
+
+def _bare_years(line: int, words: str) -> list[Mention | None]:
+    """Years in titles, names of files and the like: weak evidence, but evidence."""
+    return [
+        Mention(line=line, said=year, place="year", year=int(year), month=0, day=None)
+        for year in dict.fromkeys(_YEAR.findall(words))
+    ]
+
+
+def _leads(item: Item, stated: Stated) -> bool:
+    if item.kind == Kind.ROW:
+        return True
+    lead = leading_time(item.text)
+    return lead is not None and lead.begin <= stated.begin < lead.finish
+
+
+def _place(item: Item, step: Step | None, *, first: bool) -> str:
+    if item.section.role == SectionRole.ACTIONS or SIGN.match(item.text):
+        return "action"
+    if step is None:
+        return "text"
+    if isinstance(step, Candidate):
+        if step.relative is not None and step.relative.before:
+            return "entry"
+        own = first or (step.stated is not None and step.relative is None and not _leading(item))
+        return "entry" if own else "text"
+    return "document" if step.title else "heading"
+
+
+def _leading(item: Item) -> bool:
+    return leading_time(item.text) is not None
+
+
+def _mention(line: int, stated: Stated, point: Point, place: str) -> Mention | None:
+    day = point.day
+    if day is None or (day.year is None and day.month == 0):
+        return None
+    other: Day | None = day.swapped
+    return Mention(
+        line=line,
+        said=stated.said,
+        place=place,
+        year=day.year,
+        month=day.month,
+        day=day.day,
+        weekday=point.weekday,
+        other_month=other.month if other else None,
+        other_day=other.day if other else None,
+    )
+
+
+def document_date(document: Document, mentions: tuple[Mention, ...]) -> Mention | None:
+    """Return the day that the document as a whole is about.
+
+    It is that of its front matter or its title, of a date line of its own, else the first full
+    date in its text or in the remark on its source.
+    """
+    whole = [m for m in mentions if m.day is not None]
+    for place in ("document", "heading"):
+        placed = next((m for m in whole if m.place == place), None)
+        if placed is not None:
+            return placed
+    told = next((m for m in whole if m.place in ("text", "entry") and m.year), None)
+    return told or _remarked(document)
+
+
+def _remarked(document: Document) -> Mention | None:
+    for line, words in document.remarks:
+        for stated in find_times(words.replace("/", " ").replace("_", " ")):
+            day = stated.start.day
+            if day is not None and day.year and day.day:
+                return _mention(line, stated, stated.start, "remark")
+    return None
+
+
+def as_date(mention: Mention | None) -> date | None:
+    """Return the calendar date of a mention with a year."""
+    if mention is None or mention.year is None or mention.day is None:
+        return None
+    try:
+        return date(mention.year, mention.month, mention.day)
+    except ValueError:
+        return None
