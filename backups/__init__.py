@@ -1,0 +1,1 @@
+"""Databases and their tenants, their backups, and the restores that bring them back."""
