@@ -1,0 +1,127 @@
+"""From barman's archives to a data directory, copied by the kernel where it can."""
+
+import errno
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from backups.engines.base import BackupRecord, Step
+from backups.errors import DiskTooSmall, EngineFailed, ObjectDamaged
+
+MIB = 1024 * 1024
+STEP_BYTES = 32 * MIB
+PACKINGS = {".tar": "r:", ".tar.gz": "r|gz", ".tar.bz2": "r|bz2"}
+
+
+def unpack_archives(backup: BackupRecord, staged: Path, directory: Path) -> Iterator[Step]:
+    """Unpack a backup: ``data*`` into the directory, ``OID*`` beside it as tablespaces.
+
+    :raises ObjectDamaged: if an archive cannot be read
+    :raises EngineFailed: if an archive is packed in a way that is not known here
+    """
+    archives = sorted(path for path in staged.iterdir() if ".tar" in path.name)
+    total = sum(path.stat().st_size for path in archives)
+    before = 0
+    for path in archives:
+        into = _destination(path, backup, directory)
+        for done in _unpack(path, into):
+            yield Step(done=min(before + done, total), total=total)
+        before += path.stat().st_size
+    _link_tablespaces(backup, directory)
+    yield Step(done=total, total=total)
+
+
+def _destination(path: Path, backup: BackupRecord, directory: Path) -> Path:
+    stem = path.name.split(".", 1)[0].split("_", 1)[0]
+    if stem == "data":
+        return directory
+    if stem not in backup.tablespaces:
+        raise EngineFailed(f"{path.name} belongs to no tablespace that the backup names")
+    return tablespaces_beside(directory) / stem
+
+
+def tablespaces_beside(directory: Path) -> Path:
+    """Return where tablespaces go: never to where they were, which may be in use."""
+    return directory.with_name(directory.name + ".tablespaces")
+
+
+def _link_tablespaces(backup: BackupRecord, directory: Path) -> None:
+    for oid in backup.tablespaces:
+        link = directory / "pg_tblspc" / oid
+        link.parent.mkdir(mode=0o700, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(tablespaces_beside(directory) / oid)
+
+
+def _unpack(path: Path, into: Path) -> Iterator[int]:
+    mode = PACKINGS.get("." + path.name.split(".", 1)[1])
+    if mode is None:
+        raise EngineFailed(
+            f"{path.name}: this packing is unknown here",
+            advice="The backup is packed in a way that cannot be read here. "
+            "Take backups plain, or with gzip or bzip2.",
+        )
+    into.mkdir(parents=True, exist_ok=True, mode=0o700)
+    told = 0
+    try:
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+            for member in archive:
+                for moved in _place(member, archive, file, into, plain=mode == "r:"):
+                    told += moved
+                    if told >= STEP_BYTES:
+                        told = 0
+                        yield file.tell() if mode != "r:" else member.offset_data + moved
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise ObjectDamaged(f"{path.name}: {error}") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskTooSmall(str(error)) from error
+        raise
+
+
+def _place(
+    member: tarfile.TarInfo, archive: tarfile.TarFile, file: IO[bytes], into: Path, *, plain: bool
+) -> Iterator[int]:
+    target = into / member.name
+    if not target.resolve().is_relative_to(into.resolve()):
+        raise ValueError(f"{member.name} leads outside")
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target.chmod(0o700)
+    elif member.isfile():
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as copy:
+            if plain:
+                yield from _copy_inside_kernel(file.fileno(), copy.fileno(), member)
+            else:
+                content = archive.extractfile(member)
+                assert content is not None
+                shutil.copyfileobj(content, copy, MIB)
+                yield member.size
+    elif member.issym():
+        target.unlink(missing_ok=True)
+        target.symlink_to(member.linkname)
+
+
+def _copy_inside_kernel(source: int, copy: int, member: tarfile.TarInfo) -> Iterator[int]:
+    at, end = member.offset_data, member.offset_data + member.size
+    while at < end:
+        moved = _move(source, copy, at, min(STEP_BYTES, end - at))
+        if moved == 0:
+            raise ValueError(f"{member.name} is cut off")
+        at += moved
+        yield moved
+
+
+def _move(source: int, copy: int, at: int, length: int) -> int:
+    try:
+        return os.copy_file_range(source, copy, length, at)
+    except OSError as error:
+        # Between file systems, or on one that cannot: the other call of the kernel that copies.
+        if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+            raise
+        return os.sendfile(copy, source, at, length)

@@ -1,0 +1,110 @@
+"""The folder that the WAL guard serves from: filled here, described at the top of ``wal_guard``."""
+
+import bz2
+import lzma
+import os
+import shlex
+import sys
+import threading
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from backups.engines import wal_guard
+from backups.engines.base import WalFile
+from backups.engines.wal import SEGMENT_NAME, fault_of_segment
+from backups.errors import EngineFailed
+
+GZIP = 16 + zlib.MAX_WBITS
+
+
+class WalStage:
+    """One restore's log files, ready to be served. Safe to fill from several threads."""
+
+    def __init__(self, folder: Path, *, system_id: int) -> None:
+        self.folder = folder
+        self._system_id = system_id
+        self._lock = threading.Lock()
+        for name in ("files", "wanted"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / "index").touch()
+
+    def set_listing(self, names: Iterable[str], *, budget_seconds: float) -> None:
+        """Write down what the archive holds; a file outside of it is the end of the log."""
+        _write(self.folder / "listing", "".join(f"{name}\n" for name in sorted(names)))
+        _write(self.folder / "budget", str(budget_seconds))
+
+    def take_in(self, file: WalFile, packed: Path) -> str:
+        """Unpack, check and offer a fetched file; say what is wrong with it, if anything."""
+        try:
+            content = unpacked(packed.read_bytes(), file.packing)
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+            return f"cannot be unpacked: {error}"
+        if SEGMENT_NAME.match(file.name):
+            fault = fault_of_segment(
+                file.name, content[:64], len(content), system_id=self._system_id
+            )
+            if fault:
+                return fault
+        target = self.folder / "files" / file.name
+        part = target.with_suffix(".part")
+        # Not forced to the disk: the guard compares the CRC, and asks again for what got lost.
+        part.write_bytes(content)
+        with self._lock:
+            part.rename(target)
+            with (self.folder / "index").open("a", encoding="ascii") as index:
+                index.write(f"{file.name} {len(content)} {zlib.crc32(content)}\n")
+            (self.folder / "wanted" / file.name).unlink(missing_ok=True)
+        # Kept as an empty file: the fetch's journal knows that it was whole.
+        os.truncate(packed, 0)
+        return ""
+
+    def wanted(self) -> list[str]:
+        """Name the files that PostgreSQL waits for."""
+        return sorted(path.name for path in (self.folder / "wanted").iterdir())
+
+    def served(self) -> list[str]:
+        """Name the files that were handed to PostgreSQL, in order."""
+        try:
+            return (self.folder / "served").read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            return []
+
+    def path_of(self, name: str) -> Path:
+        return self.folder / "files" / name
+
+    def restore_command(self) -> str:
+        """Return the command for PostgreSQL, quoted for the shell that it uses."""
+        words = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(Path(wal_guard.__file__).resolve()),
+            str(self.folder),
+        ]
+        fixed = " ".join(shlex.quote(word).replace("%", "%%") for word in words)
+        return f"{fixed} %f %p"
+
+
+def unpacked(content: bytes, packing: str) -> bytes:
+    match packing:
+        case "":
+            return content
+        case "gz":
+            unpacker = zlib.decompressobj(GZIP)
+            whole = unpacker.decompress(content)
+            # Only at its end does the CRC of a gzip file get looked at.
+            if not unpacker.eof:
+                raise ValueError("ends early")
+            return whole
+        case "bz2":
+            return bz2.decompress(content)
+        case "xz":
+            return lzma.decompress(content)
+    raise EngineFailed(f"WAL packed as {packing} cannot be read")
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="ascii")
+    part.rename(path)
