@@ -1,0 +1,37 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from backups import operations, queries, runner
+from backups.models import JobState
+from incidents.errors import Refused
+
+
+class Command(BaseCommand):
+    help = "Take a full backup of a database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("database", help="its name")
+        parser.add_argument("--label", default="", help="what to call the backup")
+        parser.add_argument("--wait", action="store_true", help="take it here, without a worker")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            database = queries.database_named(options["database"])
+            job = operations.take_backup(
+                database_id=database.pk,
+                label=options["label"],
+                by_worker=not options["wait"],
+                at=timezone.now(),
+            )
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        if not options["wait"]:
+            self.stdout.write(f"Queued {job}.")
+            return
+        runner.run_backup(backup_id=job.pk, now=timezone.now)
+        job.refresh_from_db()
+        if job.state != JobState.SUCCEEDED:
+            raise CommandError(job.failure_advice or "The backup was not taken.")
+        self.stdout.write(f"Took {job}: {job.engine_id}.")

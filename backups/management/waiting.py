@@ -1,0 +1,57 @@
+"""Working at a restore from the command line, and telling it in lines."""
+
+import threading
+
+from django.core.management.base import CommandError, OutputWrapper
+from django.db import connection
+from django.utils import timezone
+
+from backups import queries, runner
+from backups.models import JobState, RestoreJob
+
+
+def told(job: RestoreJob) -> str:
+    """Return one line that says how far a restore is."""
+    words = [f"{job}: {job.get_state_display()}, {job.get_phase_display()}"]
+    if job.total:
+        words.append(f"{job.done * 100 // job.total} %")
+    if job.waiting_for:
+        words.append(f"waiting for the {job.waiting_for}")
+    if job.eta_low_at and job.eta_high_at:
+        words.append(f"done between {job.eta_low_at:%H:%M:%S} and {job.eta_high_at:%H:%M:%S} UTC")
+    if job.state == JobState.SUCCEEDED and job.data_until_at:
+        words.append(f"verified, everything up to {job.data_until_at:%Y-%m-%d %H:%M:%S.%f} UTC")
+    if job.failure_advice:
+        words.append(job.failure_advice)
+    return ", ".join(words)
+
+
+def follow_restore(restore_id: int, out: OutputWrapper) -> None:
+    """Work at a restore until it is over or has stopped, saying how far it is.
+
+    :raises CommandError: if it has stopped
+    """
+    ended = threading.Event()
+    teller = threading.Thread(target=_tell_now_and_then, args=(restore_id, out, ended))
+    teller.start()
+    try:
+        job = queries.restore(restore_id)
+        while job.state in {JobState.QUEUED, JobState.RUNNING}:
+            runner.run_restore(restore_id=restore_id, now=timezone.now)
+            ended.wait(1)  # A worker may have it, or the next attempt may be due.
+            runner.waiting_restores(at=timezone.now())
+            job = queries.restore(restore_id)
+    finally:
+        ended.set()
+        teller.join()
+    if job.state != JobState.SUCCEEDED:
+        raise CommandError(told(job))
+    out.write(told(job))
+
+
+def _tell_now_and_then(restore_id: int, out: OutputWrapper, ended: threading.Event) -> None:
+    try:
+        while not ended.wait(2):
+            out.write(told(queries.restore(restore_id)))
+    finally:
+        connection.close()

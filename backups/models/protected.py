@@ -1,0 +1,75 @@
+"""What is protected: a cluster, and the customers' databases in it."""
+
+from django.db import models
+from django.db.models import F, Q, TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from backups.models.storage import REFERENCE, StorageLocation
+from incidents.models.fields import is_known
+
+
+class EngineName(TextChoices):
+    BARMAN_CLOUD = "BARMAN_CLOUD", _("Barman, to object storage")
+
+
+class Database(models.Model):
+    """A PostgreSQL cluster to protect, and what its catalogue last said."""
+
+    name = models.CharField(max_length=60, unique=True)
+    engine = models.CharField(max_length=20, choices=EngineName, default=EngineName.BARMAN_CLOUD)
+    host = models.CharField(max_length=200)
+    port = models.PositiveIntegerField(default=5432)
+    superuser = models.CharField(max_length=63, default="postgres")
+    password_reference = models.CharField(max_length=300)
+    storage = models.ForeignKey(StorageLocation, on_delete=models.PROTECT, related_name="databases")
+    # Its name in the archive, as the backup tool calls it.
+    archive_name = models.CharField(max_length=60)
+    recovery_point_objective = models.DurationField(null=True, blank=True)
+    recovery_time_objective = models.DurationField(null=True, blank=True)
+    registered_at = models.DateTimeField()
+    # The catalogue as it was last read: between these two moments it can be restored.
+    synced_at = models.DateTimeField(null=True, blank=True)
+    earliest_restorable_at = models.DateTimeField(null=True, blank=True)
+    latest_restorable_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            is_known("database", "engine", EngineName),
+            models.UniqueConstraint(
+                name="database_has_its_own_archive", fields=["storage", "archive_name"]
+            ),
+            models.CheckConstraint(
+                name="database_names_its_password",
+                condition=Q(password_reference__regex=REFERENCE),
+            ),
+            models.CheckConstraint(
+                name="database_window_ends_after_it_begins",
+                condition=Q(earliest_restorable_at__isnull=True, latest_restorable_at__isnull=True)
+                | Q(latest_restorable_at__gte=F("earliest_restorable_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tenant(models.Model):
+    """One customer's database inside a cluster."""
+
+    database = models.ForeignKey(Database, on_delete=models.PROTECT, related_name="tenants")
+    # The name of the database in the cluster; customers see the code.
+    name = models.CharField(max_length=63)
+    public_code = models.CharField(max_length=40, unique=True)
+    # Lower comes back first.
+    priority = models.PositiveSmallIntegerField(default=100)
+    registered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="tenant_is_once_in_its_database", fields=["database", "name"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_code

@@ -1,0 +1,49 @@
+"""Every way in which backups and restores are asked for, and what they need is registered."""
+
+from backups.operations.backups import (
+    CatalogueUnreadable,
+    LabelRefused,
+    sync_backups,
+    take_backup,
+)
+from backups.operations.registration import (
+    NotRegistrable,
+    move_storage_location,
+    register_database,
+    register_recovery_target,
+    register_storage_location,
+    register_tenant,
+    register_tenants,
+)
+from backups.operations.restores import (
+    NoBackup,
+    NotCancellable,
+    NotResumable,
+    PointOutOfReach,
+    TargetBusy,
+    cancel_restore,
+    request_restore,
+    resume_restore,
+)
+
+__all__ = [
+    "CatalogueUnreadable",
+    "LabelRefused",
+    "NoBackup",
+    "NotCancellable",
+    "NotRegistrable",
+    "NotResumable",
+    "PointOutOfReach",
+    "TargetBusy",
+    "cancel_restore",
+    "move_storage_location",
+    "register_database",
+    "register_recovery_target",
+    "register_storage_location",
+    "register_tenant",
+    "register_tenants",
+    "request_restore",
+    "resume_restore",
+    "sync_backups",
+    "take_backup",
+]

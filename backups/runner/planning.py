@@ -1,0 +1,195 @@
+"""Making a restore's plan: what is there, what is needed, and whether this machine can take it."""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from backups.engines.base import BackupRecord, WalInventory
+from backups.engines.planning import Archive as Log
+from backups.engines.planning import Destination
+from backups.engines.postgres import HOST, Postgres
+from backups.engines.wal import parse_history
+from backups.engines.wal_stage import WalStage
+from backups.errors import BackupMissing, DiskTooSmall, EngineFailed, PortTaken
+from backups.runner.patience import patiently
+from backups.runner.tools import Archive
+from backups.runner.workspace import Plan
+from backups.steps import Step
+from backups.storage.fetch import MIB, FetchItem, Manner, Unsound, fetch
+from backups.storage.manifest import manifest_key, read_manifest
+
+Tell = Callable[[Step], None]
+
+
+class VersionUnfit(EngineFailed):
+    """The PostgreSQL of the recovery target is of another major version than the backup."""
+
+    code = "version-unfit"
+
+
+def fetch_wal(
+    archive: Archive,
+    inventory: WalInventory,
+    names: Sequence[str],
+    stage: WalStage,
+    folder: Path,
+    *,
+    tell: Tell,
+) -> Path:
+    """Bring these segments into the stage, and return the folder where they lie."""
+    files = {file.ref.name: file for file in inventory.segments.values()}
+
+    def take_in(_item: FetchItem, packed: Path) -> None:
+        if fault := stage.take_in(files[packed.name], packed):
+            raise Unsound(fault)
+
+    items = [
+        FetchItem(
+            ref=inventory.segments[name].ref, to=f"packed/{inventory.segments[name].ref.name}"
+        )
+        for name in names
+        if not stage.path_of(name).exists()
+    ]
+    if items:
+        for step in fetch(archive.bucket, items, folder, manner=Manner(), finish=take_in):
+            # What is looked into is not yet what is fetched: only a wait is worth telling.
+            tell(Step(done=0, waiting=step.waiting))
+    return stage.folder / "files"
+
+
+def opened_log(
+    archive: Archive,
+    postgres: Postgres,
+    folder: Path,
+    records: Sequence[BackupRecord],
+    *,
+    tell: Tell,
+) -> tuple[Log, WalInventory]:
+    """List a database's log, ready to be asked which moments can be restored.
+
+    :raises BackupMissing: if there is no finished backup
+    """
+    finished = [record for record in records if record.is_finished]
+    if not finished:
+        raise BackupMissing
+    # A cluster that was made anew under the same name starts over; the newest one counts.
+    system_id = max(finished, key=lambda record: record.ended_at).system_id
+    inventory = patiently(archive.engine.wal_inventory, tell)
+    stage = WalStage(folder / "wal", system_id=system_id)
+    histories = {
+        int(name[:8], 16): parse_history(
+            patiently(lambda file=file: archive.engine.read_history(file), tell)  # type: ignore[misc]
+        )
+        for name, file in inventory.histories.items()
+    }
+    log = Log(
+        backups=[record for record in finished if record.system_id == system_id],
+        inventory=inventory,
+        switches=histories,
+        postgres=postgres,
+        peek=lambda names: fetch_wal(archive, inventory, names, stage, folder, tell=tell),
+    )
+    return log, inventory
+
+
+def make_plan(
+    archive: Archive,
+    postgres: Postgres,
+    folder: Path,
+    *,
+    server: str,
+    target_at: datetime | None,
+    tell: Tell,
+) -> Plan:
+    """Plan a restore, and make sure that it fits here.
+
+    :raises TargetOutOfReach: if the moment cannot be restored, naming the nearest that can
+    :raises VersionUnfit: if the PostgreSQL here cannot run this cluster
+    :raises DiskTooSmall: if there is too little room for it
+    """
+    records = patiently(archive.engine.catalogue, tell)
+    log, inventory = opened_log(archive, postgres, folder, records, tell=tell)
+    destination = log.plan(target_at)
+    backup = destination.backup
+    require_version(postgres, backup)
+    refs = patiently(lambda: archive.engine.objects_of(backup.backup_id), tell)
+    key = manifest_key(archive.bucket, server, backup.backup_id)
+    manifest = patiently(lambda: read_manifest(archive.bucket, key), tell)
+    plan = Plan(
+        destination=destination,
+        base=[
+            FetchItem(ref=ref, to=f"base/{ref.name}", part_hashes=manifest.hashes_of(ref))
+            for ref in refs
+        ],
+        archive=[*inventory.segments.values(), *inventory.histories.values()],
+    )
+    require_room(plan, destination, folder, postgres.data_dir)
+    return plan
+
+
+def require_version(postgres: Postgres, backup: BackupRecord) -> None:
+    said = postgres.run("postgres", "--version").stdout
+    found = re.search(r"\) (\d+)", said)
+    if found is None or int(found[1]) != backup.major:
+        raise VersionUnfit(
+            said.strip(),
+            advice=f"The backup is of PostgreSQL {backup.major}, and the recovery target runs "
+            "another major version. Register the target with the programs of that version, "
+            "then ask again.",
+        )
+
+
+def require_room(plan: Plan, destination: Destination, folder: Path, data_dir: Path) -> None:
+    """Make sure that stage and cluster fit, together where they share a disk.
+
+    :raises DiskTooSmall: if they do not
+    """
+    segments = len(destination.segments) * destination.backup.segment_bytes
+    packed = sum(item.ref.size for item in plan.needed_wal())
+    stage = plan.base_bytes + segments + packed
+    cluster = int(destination.backup.cluster_bytes * 1.05) + 4 * destination.backup.segment_bytes
+    needs = {_disk(folder): stage}
+    needs[_disk(data_dir)] = needs.get(_disk(data_dir), 0) + cluster
+    free = {_disk(path): _free(path) for path in (folder, data_dir)}
+    for disk, needed in needs.items():
+        if free[disk] < needed:
+            raise DiskTooSmall(
+                f"{needed // MIB} MiB are needed, {free[disk] // MIB} MiB are free",
+                advice=f"The restore needs {needed // MIB} MiB of disk at the recovery target and "
+                f"{free[disk] // MIB} MiB are free. Make room, then resume the job.",
+            )
+
+
+def require_port(postgres: Postgres) -> None:
+    """Make sure that nobody else listens where the cluster is to listen.
+
+    :raises PortTaken: if somebody does
+    """
+    if postgres.is_running():
+        return
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        if probe.connect_ex((HOST, postgres.port)) == 0:
+            raise PortTaken(
+                f"port {postgres.port}",
+                advice=f"Another program listens on port {postgres.port} of the recovery target. "
+                "Stop it or register another port, then resume the job.",
+            )
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _disk(path: Path) -> int:
+    return _existing(path).stat().st_dev
+
+
+def _free(path: Path) -> int:
+    disk = os.statvfs(_existing(path))
+    return disk.f_bavail * disk.f_frsize

@@ -1,0 +1,245 @@
+"""Saying how far a restore is: to its own row, and to the record of the incident it belongs to.
+
+Codes and figures only. What customers read is made of the incidents app's sentences; no word of a
+tool gets there.
+"""
+
+import logging
+import time
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, connection
+
+from backups import estimate
+from backups.models import JobState, RestoreAttempt, RestoreJob, RestorePhase, RestoreStep
+from backups.runner.lease import Clock, Lease
+from backups.steps import Step
+from incidents.errors import Refused
+from incidents.operations.progress import JobEvent, Progress, report_event, report_progress
+from incidents.values import ProgressPhase, ProgressState
+
+logger = logging.getLogger(__name__)
+
+STORED_EVERY_SECONDS = 2.0
+WAITING_TOLD_EVERY = timedelta(minutes=10)
+TITLE = "Database restore"
+PUBLIC_PHASE = {
+    RestorePhase.PLAN: ProgressPhase.PREPARING,
+    RestorePhase.FETCH: ProgressPhase.FETCHING,
+    RestorePhase.UNPACK: ProgressPhase.UNPACKING,
+    RestorePhase.REPLAY: ProgressPhase.REPLAYING,
+    RestorePhase.VERIFY: ProgressPhase.VERIFYING,
+    RestorePhase.READY: ProgressPhase.READY,
+}
+ORDER = list(RestorePhase)
+_ENDS = {
+    JobState.SUCCEEDED: (JobEvent.FINISHED, ProgressState.SUCCEEDED),
+    JobState.CANCELLED: (JobEvent.CANCELLED, ProgressState.CANCELLED),
+    JobState.FAILED: (JobEvent.FAILED, ProgressState.FAILED),
+}
+_REPLAY = ORDER.index(RestorePhase.REPLAY)
+
+
+def promised_until(job: RestoreJob) -> datetime | None:
+    """Return up to when data comes back; before the plan, as the catalogue has it."""
+    return job.data_until_at or job.target_at or job.database.latest_restorable_at
+
+
+def figures_of(
+    job: RestoreJob, *, state: ProgressState = ProgressState.RUNNING, attempts: int = 1
+) -> Progress:
+    """Return what the row knows of the job, as figures for the record."""
+    return Progress(
+        phase=PUBLIC_PHASE[RestorePhase(job.phase)],
+        state=state,
+        done=job.done,
+        total=job.total,
+        unit=job.unit,
+        rate=job.rate,
+        eta_low_at=job.eta_low_at,
+        eta_high_at=job.eta_high_at,
+        eta_basis=job.eta_basis,
+        data_until_at=promised_until(job),
+        attempts=attempts,
+    )
+
+
+def tell_end(job: RestoreJob, *, at: datetime) -> None:
+    """Tell that a job is over or has stopped, if it belongs to an incident. Once is enough.
+
+    What cannot be told now is told by the upkeep later: the job's own row is the truth.
+    """
+    if job.incident_id is None:
+        return
+    event, state = _ENDS[JobState(job.state)]
+    attempts = job.attempts.count()
+    try:
+        report_event(
+            incident_id=job.incident_id,
+            key=job.key,
+            title=TITLE,
+            event=event,
+            number=attempts,
+            progress=figures_of(job, state=state, attempts=attempts),
+            at=at,
+        )
+    except (DatabaseError, Refused):
+        logger.warning("restore %s: its end could not be told yet", job.pk, exc_info=True)
+        connection.close_if_unusable_or_obsolete()
+
+
+class Telling:
+    """What one attempt at a restore tells. Every method checks the lease first."""
+
+    def __init__(self, job: RestoreJob, attempt: RestoreAttempt, lease: Lease, now: Clock) -> None:
+        self._job = job
+        self._attempt = attempt
+        self._lease = lease
+        self._now = now
+        self._pace = estimate.Pace()
+        self._stored = float("-inf")
+        self._waiting_told_at: datetime | None = None
+        # What comes after a phase, for the estimate of the whole.
+        self.unpack_bytes = 0
+        self.replay_bytes = 0
+
+    def begin(self, phase: RestorePhase, *, unit: str = "bytes") -> None:
+        """Enter a phase; a phase entered again goes on where it was."""
+        self._lease.check()
+        at = self._now()
+        RestoreStep.objects.get_or_create(
+            job=self._job, phase=phase, defaults={"began_at": at, "unit": unit}
+        )
+        self._attempt.phase = phase
+        self._attempt.save(update_fields=["phase"])
+        self._job.phase, self._job.unit = phase, unit
+        self._job.done, self._job.total, self._job.rate = 0, None, None
+        self._pace = estimate.Pace()
+        self._store(Step(done=0), at=at)
+
+    def step(self, step: Step) -> None:
+        """Take a step down, and tell it if the last one told is two seconds old."""
+        self._lease.check()
+        self._pace.note(time.monotonic(), step.done)
+        if step.counters:
+            self._attempt.counters = dict(step.counters)
+        if step.waiting == "storage" and not self._job.waiting_for:
+            self._tell_waiting(step)
+        elif not step.waiting and self._job.waiting_for == "storage":
+            self._job.waiting_for = ""
+            self._tell_resumed()
+        self._job.waiting_for = step.waiting
+        if time.monotonic() - self._stored >= STORED_EVERY_SECONDS:
+            self._store(step, at=self._now())
+
+    def finish(self, phase: RestorePhase, step: Step) -> None:
+        """Leave a phase that is done; told once, however often it is passed."""
+        self._lease.check()
+        at = self._now()
+        self._store(step, at=at)
+        fresh = RestoreStep.objects.filter(job=self._job, phase=phase, ended_at=None).update(
+            ended_at=at, done=step.done, total=step.total
+        )
+        # That it is ready is an event of its own.
+        if fresh and phase != RestorePhase.READY:
+            self.event(JobEvent.PHASE_DONE, number=ORDER.index(phase), at=at)
+
+    def event(
+        self,
+        event: JobEvent,
+        *,
+        number: int,
+        at: datetime,
+        state: ProgressState = ProgressState.RUNNING,
+    ) -> None:
+        """Put an event on the incident's record, if the restore belongs to one."""
+        if self._job.incident_id is None:
+            return
+        try:
+            report_event(
+                incident_id=self._job.incident_id,
+                key=self._job.key,
+                title=TITLE,
+                event=event,
+                number=number,
+                progress=self.progress(state),
+                at=at,
+            )
+        except (DatabaseError, Refused):
+            # A restore is never given up because it could not be told.
+            logger.warning("restore %s: an event could not be told", self._job.pk, exc_info=True)
+            connection.close_if_unusable_or_obsolete()
+
+    def progress(self, state: ProgressState) -> Progress:
+        """Return the figures of the row as they stand."""
+        return figures_of(self._job, state=state, attempts=self._attempt.number)
+
+    def _tell_waiting(self, step: Step) -> None:
+        at = self._now()
+        self._job.waiting_for = step.waiting
+        self._store(step, at=at)
+        if self._waiting_told_at is None or at - self._waiting_told_at > WAITING_TOLD_EVERY:
+            self._waiting_told_at = at
+            self.event(
+                JobEvent.WAITING, number=int(at.timestamp()), at=at, state=ProgressState.WAITING
+            )
+
+    def _tell_resumed(self) -> None:
+        at = self._now()
+        self.event(JobEvent.RESUMED, number=int(at.timestamp()), at=at)
+
+    def _store(self, step: Step, *, at: datetime) -> None:
+        self._stored = time.monotonic()
+        job = self._job
+        job.total = step.total
+        job.done = step.done if step.total is None else min(step.done, step.total)
+        job.rate = self._pace.rate() or None
+        self._estimate(step, at=at)
+        try:
+            RestoreJob.objects.filter(pk=job.pk, leased_by=self._lease.worker).update(
+                phase=job.phase, done=job.done, total=job.total, unit=job.unit, rate=job.rate,
+                eta_low_at=job.eta_low_at, eta_high_at=job.eta_high_at, eta_basis=job.eta_basis,
+                waiting_for=job.waiting_for, data_until_at=job.data_until_at,
+            )  # fmt: skip
+            self._attempt.save(update_fields=["counters"])
+            if job.incident_id is not None:
+                waits = job.waiting_for == "storage"
+                state = ProgressState.WAITING if waits else ProgressState.RUNNING
+                report_progress(
+                    incident_id=job.incident_id,
+                    key=job.key,
+                    title=TITLE,
+                    progress=self.progress(state),
+                    at=at,
+                )
+        except (DatabaseError, Refused):
+            logger.warning("restore %s: progress could not be told", job.pk, exc_info=True)
+            connection.close_if_unusable_or_obsolete()
+
+    def _estimate(self, step: Step, *, at: datetime) -> None:
+        job = self._job
+        job.eta_low_at = job.eta_high_at = None
+        job.eta_basis = ""
+        if step.total is None or job.waiting_for:
+            return
+        phase = RestorePhase(job.phase)
+        whole = estimate.whole_job(
+            self._remaining(phase, step.total - step.done),
+            unpack_bytes=self.unpack_bytes if phase == RestorePhase.FETCH else 0,
+            replay_bytes=self.replay_bytes if ORDER.index(phase) < _REPLAY else 0,
+        )
+        if whole is not None:
+            job.eta_low_at = at + timedelta(seconds=whole.low_seconds)
+            job.eta_high_at = at + timedelta(seconds=whole.high_seconds)
+            job.eta_basis = whole.basis
+
+    def _remaining(self, phase: RestorePhase, left: int) -> estimate.Remaining | None:
+        """Return what the phase still takes; None where only the wire can tell, and has not yet."""
+        measured = self._pace.remaining(left)
+        if phase == RestorePhase.UNPACK:
+            return measured or estimate.usual(left, estimate.UNPACK_BYTES_PER_SECOND)
+        if phase == RestorePhase.REPLAY:
+            return measured or estimate.usual(left, estimate.REPLAY_BYTES_PER_SECOND)
+        if phase == RestorePhase.VERIFY:
+            return measured or estimate.usual(0, estimate.REPLAY_BYTES_PER_SECOND)
+        return measured if phase == RestorePhase.FETCH else None

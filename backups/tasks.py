@@ -1,0 +1,27 @@
+"""What Celery calls. A message carries a number; the job's state lives in the database."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from backups import runner
+
+
+@shared_task
+def advance_restore(*, restore_id: int, **_later: object) -> None:
+    # _later: a newer publisher may add arguments before this worker is replaced.
+    runner.run_restore(restore_id=restore_id, now=timezone.now)
+
+
+@shared_task
+def advance_backup(*, backup_id: int, **_later: object) -> None:
+    runner.run_backup(backup_id=backup_id, now=timezone.now)
+
+
+@shared_task
+def requeue_lost_jobs() -> None:
+    """Send the jobs that lost their worker, or their message, on their way again."""
+    at = timezone.now()
+    for restore_id, queue in runner.waiting_restores(at=at):
+        advance_restore.apply_async(kwargs={"restore_id": restore_id}, queue=queue)
+    for backup_id in runner.waiting_backups(at=at):
+        advance_backup.apply_async(kwargs={"backup_id": backup_id})

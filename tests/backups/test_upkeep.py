@@ -1,0 +1,134 @@
+"""Jobs that nobody works at any more are found; claiming is exactly once."""
+
+from datetime import timedelta
+
+import pytest
+
+from backups import runner
+from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob
+from backups.runner.lease import worker_name
+from incidents.models import TimelineEntry
+from incidents.operations import Progress, declare_incident, report_progress
+from incidents.values import Phase, ProgressPhase, ProgressState, Severity
+from tests.backups.factories import RestoreJobFactory
+from tests.factories import NOON
+
+pytestmark = pytest.mark.django_db
+
+LATER = NOON + timedelta(minutes=1)
+
+
+def claimed(job: RestoreJob, *, by: str) -> bool:
+    until = NOON + timedelta(seconds=20)
+    return RestoreJob.objects.all().claim(job.pk, worker=by, until=until, at=NOON)
+
+
+class TestClaiming:
+    def test_is_for_one(self) -> None:
+        job = RestoreJobFactory.create()
+
+        assert claimed(job, by="one:1:a")
+        assert not claimed(job, by="two:2:b")
+
+    def test_a_lease_that_was_lost_changes_nothing(self) -> None:
+        job = RestoreJobFactory.create()
+        claimed(job, by="one:1:a")
+
+        jobs = RestoreJob.objects.all()
+        assert not jobs.renew(job.pk, worker="two:2:b", until=LATER, at=NOON)
+        assert not jobs.release(job.pk, worker="two:2:b", state=JobState.SUCCEEDED, at=NOON)
+        job.refresh_from_db()
+        assert job.state == JobState.RUNNING
+
+
+class TestWaitingRestores:
+    def test_a_lost_worker_is_told_and_the_job_is_sent_on_its_way(self) -> None:
+        incident = declare_incident(
+            title="Tours are gone", severity=Severity.SEV1, at=NOON, author=None
+        )
+        job = RestoreJobFactory.create(incident=incident)
+        claimed(job, by="elsewhere:1:a")
+        attempt = RestoreAttempt.objects.create(
+            job=job, number=1, worker="elsewhere:1:a", began_at=NOON
+        )
+
+        assert runner.waiting_restores(at=LATER) == [(job.pk, "restores")]
+
+        job.refresh_from_db()
+        attempt.refresh_from_db()
+        assert job.state == JobState.QUEUED
+        assert attempt.outcome == AttemptOutcome.LOST
+        assert TimelineEntry.objects.filter(external_id__contains="attempt_failed").exists()
+
+    def test_a_worker_that_keeps_its_lease_is_left_alone(self) -> None:
+        job = RestoreJobFactory.create()
+        claimed(job, by=worker_name())
+
+        assert runner.waiting_restores(at=NOON + timedelta(seconds=10)) == []
+
+    def test_a_dead_process_on_this_machine_is_noticed_before_its_lease_ends(self) -> None:
+        job = RestoreJobFactory.create()
+        host = worker_name().split(":", maxsplit=1)[0]
+        # No process can have this number.
+        claimed(job, by=f"{host}:99999999:a")
+
+        assert runner.waiting_restores(at=NOON + timedelta(seconds=1)) == [(job.pk, "restores")]
+
+    def test_a_message_that_got_lost_is_sent_again_but_not_at_every_look(self) -> None:
+        job = RestoreJobFactory.create()
+
+        assert runner.waiting_restores(at=NOON + timedelta(seconds=2)) == []
+        assert runner.waiting_restores(at=LATER) == [(job.pk, "restores")]
+        assert runner.waiting_restores(at=LATER) == []
+
+
+class TestUntoldEnds:
+    def _ended(self, state: JobState, **fields: object) -> RestoreJob:
+        incident = declare_incident(
+            title="Tours are gone", severity=Severity.SEV1, at=NOON, author=None
+        )
+        job: RestoreJob = RestoreJobFactory.create(
+            incident=incident, state=state, ended_at=NOON, **fields
+        )
+        report_progress(
+            incident_id=incident.pk,
+            key=job.key,
+            title="Database restore",
+            progress=Progress(phase=ProgressPhase.VERIFYING),
+            at=NOON,
+        )
+        return job
+
+    def test_a_worker_that_died_before_it_told_the_end_is_made_up_for(self) -> None:
+        job = self._ended(JobState.SUCCEEDED)
+
+        for _look in range(2):
+            runner.waiting_restores(at=LATER)
+
+        assert job.incident is not None
+        job.incident.refresh_from_db()
+        report = job.incident.progress_reports.get()
+        assert report.state == ProgressState.SUCCEEDED
+        assert job.incident.phase == Phase.MONITORING
+        assert job.incident.updates.count() == 1
+
+    def test_a_cancelled_restore_is_no_silent_one(self) -> None:
+        job = self._ended(JobState.CANCELLED)
+
+        runner.waiting_restores(at=LATER)
+
+        assert job.incident is not None
+        report = job.incident.progress_reports.get()
+        assert (report.state, report.ended_at) == (ProgressState.CANCELLED, LATER)
+        assert "ended this way" in job.incident.updates.get().body
+
+    def test_a_stopped_restore_is_told_as_stopped_and_stays_open(self) -> None:
+        job = self._ended(JobState.FAILED, failure_code="disk-too-small")
+
+        for _look in range(2):
+            runner.waiting_restores(at=LATER)
+
+        assert job.incident is not None
+        report = job.incident.progress_reports.get()
+        assert (report.state, report.ended_at) == (ProgressState.FAILED, None)
+        assert job.incident.updates.count() == 1

@@ -1,0 +1,26 @@
+"""A worker that a test may kill: carries one restore in a process of its own.
+
+Usage: python -m tests.faults.worker RESTORE_ID DATABASE_NAME
+"""
+
+import os
+import sys
+
+import django
+from django.conf import settings
+from django.utils import timezone
+
+
+def main(restore_id: int, database_name: str) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
+    settings.DATABASES["default"]["NAME"] = database_name
+    settings.LEASE_SECONDS = 6
+    settings.HEARTBEAT_SECONDS = 1
+    django.setup()
+    from backups import runner  # noqa: PLC0415 - only once the settings are complete
+
+    runner.run_restore(restore_id=restore_id, now=timezone.now)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
