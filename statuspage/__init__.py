@@ -1,0 +1,1 @@
+"""The public page: what is shown, how it is published, who is told."""

@@ -1,0 +1,53 @@
+"""What people wrote, made safe: little markup on pages, plain text for the API and the feed."""
+
+import functools
+import html
+import re
+
+import nh3
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from markdown import Markdown
+
+_TAGS = {"p", "br", "ul", "ol", "li", "code", "pre", "a", "strong", "em"}
+_BREAK = re.compile(r"\r\n?|\n")
+_WRITTEN_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+@functools.lru_cache(maxsize=2000)
+def as_html(body: str) -> SafeString:
+    """Return a body as HTML: paragraphs, line breaks, lists, code, links; anything else is text."""
+    source = escape(_WRITTEN_BREAK.sub("\n", body)).replace("&gt;", ">").replace("&#x27;", "'")
+    rendered = Markdown(extensions=["nl2br", "sane_lists"], output_format="html").convert(
+        _LINK.sub(r"<\g<0>>", source)
+    )
+    clean = nh3.clean(
+        rendered,
+        tags=_TAGS,
+        attributes={"a": {"href"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="nofollow noopener",
+    )
+    return mark_safe(clean)  # noqa: S308 - nh3 has just cleaned it
+
+
+# A bare address, not one that stands in a link's brackets or in code already.
+_LINK = re.compile(r"(?<![(<\[\"'`=])\bhttps?://[^\s<>()\"'`]+[^\s<>()\"'`.,;:!?]")
+
+
+def as_plain(body: str) -> str:
+    """Return a body as the API carries it: text, its line breaks as ``<br />``, no other tag."""
+    text = _WRITTEN_BREAK.sub("\n", body).strip()
+    # Clients put it into pages: what looks like a tag is carried as text.
+    return _BREAK.sub("<br />", text.replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def as_text(body: str) -> str:
+    """Return a body for a message: what was written, without tags."""
+    return html.unescape(_WRITTEN_BREAK.sub("\n", body)).strip()
+
+
+def first_words(body: str, limit: int = 240) -> str:
+    """Return the beginning of a body, cut at a word."""
+    text = " ".join(_WRITTEN_BREAK.sub(" ", body).split())
+    return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + "…"

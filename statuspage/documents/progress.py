@@ -1,0 +1,143 @@
+"""A running job, as customers see it: how far, how fast, until when, and how fresh the news is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from incidents.models import Incident, ProgressReport
+from incidents.values import ProgressPhase, ProgressState
+from statuspage.documents.clauses import Clauses
+from statuspage.documents.facts import Facts
+from statuspage.documents.moments import amount, between, lasted, when
+
+_STATES = {
+    ProgressState.RUNNING: _lazy("Running"),
+    ProgressState.WAITING: _lazy("Waiting for the storage"),
+    ProgressState.FAILED: _lazy("Stopped"),
+    ProgressState.SUCCEEDED: _lazy("Finished"),
+    ProgressState.CANCELLED: _lazy("Ended early"),
+}
+_ALIVE = {ProgressState.RUNNING, ProgressState.WAITING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One part of the job, and whether it is done, under way or ahead."""
+
+    name: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How much of the stage under way is done. ``percent`` is None while nobody can tell."""
+
+    percent: int | None
+    words: str
+
+
+def reports_of(incident: Incident) -> list[ProgressReport]:
+    """Return the progress reports that came with the incident, newest first."""
+    reports: list[ProgressReport] = incident.reports  # type: ignore[attr-defined]
+    return reports
+
+
+def stale_at(facts: Facts, report: ProgressReport) -> datetime | None:
+    """Return when silence becomes news; None for a job that has nothing more to say."""
+    alive = ProgressState(report.state) in _ALIVE
+    return report.heartbeat_at + facts.limits.stale_after if alive else None
+
+
+def panel(facts: Facts, report: ProgressReport, clauses: Clauses) -> SafeString:
+    """Return the job's panel; from the moment its news is stale, the panel that says so."""
+    fresh = _render(facts, report, eta=_eta(facts, report, clauses), stale=False)
+    if stale_at(facts, report) is None:
+        return fresh
+    silent = _render(facts, report, eta=SafeString(""), stale=True)
+    return clauses.turn(stale_at(facts, report), before=fresh, after=silent)
+
+
+def bar(report: ProgressReport) -> Bar:
+    """Return how far the stage under way is, in figures and words."""
+    if report.state == ProgressState.SUCCEEDED:
+        return Bar(percent=100, words=_("Complete"))
+    if not report.unit or (not report.total and not report.done):
+        return Bar(percent=None, words="")
+    done = amount(report.done, report.unit)
+    if not report.total:
+        return Bar(percent=None, words=_("%s so far") % done)
+    figures = {"done": done, "total": amount(report.total, report.unit)}
+    return Bar(percent=report.percent, words=_("%(done)s of %(total)s") % figures)
+
+
+def stages(report: ProgressReport) -> list[Stage]:
+    """Return the parts of the job in their order."""
+    order = list(ProgressPhase)
+    now = order.index(ProgressPhase(report.phase))
+    over = report.state == ProgressState.SUCCEEDED
+    return [
+        Stage(name=str(phase.label), place=_place(number, now=now, over=over))
+        for number, phase in enumerate(order)
+        if phase != ProgressPhase.READY
+    ]
+
+
+def _place(number: int, *, now: int, over: bool) -> str:
+    if over or number < now:
+        return "done"
+    return "now" if number == now else "ahead"
+
+
+def _render(facts: Facts, report: ProgressReport, *, eta: SafeString, stale: bool) -> SafeString:
+    is_alive = ProgressState(report.state) in _ALIVE and not stale
+    running = report.state == ProgressState.RUNNING and not stale
+    rate = amount(report.rate, report.unit) if running and report.rate else ""
+    return render_to_string(
+        "statuspage/_progress.html",
+        {
+            "title": report.title,
+            "state": "stale" if stale else report.state,
+            "state_words": _("No news") if stale else _STATES[ProgressState(report.state)],
+            "stages": stages(report),
+            "phase": ProgressPhase(report.phase).label,
+            "bar": bar(report),
+            "rate": _("%s per second") % rate if rate else "",
+            "eta": eta,
+            "basis": report.eta_basis if eta else "",
+            "horizon": horizon(facts, report, is_alive=is_alive),
+            "is_alive": is_alive,
+            "heartbeat": when(report.heartbeat_at, facts.zone, seconds=True),
+            "stale": stale,
+            "took": lasted(report.ended_at - report.started_at) if report.ended_at else "",
+        },
+    )
+
+
+def _eta(facts: Facts, report: ProgressReport, clauses: Clauses) -> SafeString:
+    """Return the range in which the job ends, which turns when even its end has passed."""
+    low, high = report.eta_low_at, report.eta_high_at
+    if report.state != ProgressState.RUNNING or low is None or high is None:
+        return SafeString("")
+    given = between(low, high, facts.zone)
+    passed = format_html(_('<span class="late">It was {}. That has passed.</span>'), given)
+    return clauses.turn(high, before=given, after=passed)
+
+
+def horizon(facts: Facts, report: ProgressReport, *, is_alive: bool) -> SafeString:
+    """Return up to which moment data is back, is coming back, or is to come back."""
+    if report.data_until_at is None:
+        return SafeString("")
+    has_seconds = bool(report.data_until_at.second)
+    moment = when(report.data_until_at, facts.zone, year=True, seconds=has_seconds)
+    if report.state == ProgressState.SUCCEEDED:
+        return format_html(_("Everything up to {} is back."), moment)
+    if report.state == ProgressState.CANCELLED:
+        return SafeString("")
+    if is_alive:
+        return format_html(_("Everything up to {} is being brought back."), moment)
+    return format_html(_("Everything up to {} is to come back."), moment)

@@ -1,0 +1,35 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from statuspage.publisher.notice import NothingPublished, put_notice
+from statuspage.publisher.site import SiteBusy
+from statuspage.serving.manifest import Unreadable
+
+
+class Command(BaseCommand):
+    help = "Put a notice on the published status page, or take it away. Needs no database."
+    requires_system_checks = []
+    # What manage.py shall start for it: nothing.
+    embedded_servers: frozenset[str] = frozenset()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("text", nargs="?", help="what customers shall read above everything")
+        what.add_argument("--clear", action="store_true", help="take the notice away")
+
+    def handle(self, *, text: str | None, clear: bool, **_options: Any) -> None:
+        words = "" if clear else (text or "").strip()
+        if not clear and not words:
+            raise CommandError("Say what customers shall read, or --clear.")
+        try:
+            revision = put_notice(words, at=timezone.now())
+        except NothingPublished as fault:
+            raise CommandError(
+                "There is no published page to put it on. Run: manage.py publish_site"
+            ) from fault
+        except (SiteBusy, Unreadable, OSError) as fault:
+            raise CommandError(f"The notice could not be put there: {fault}") from fault
+        done = "The notice is gone" if clear else "The notice is on the page"
+        self.stdout.write(f"{done}, as revision {revision}.")

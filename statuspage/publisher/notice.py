@@ -1,0 +1,97 @@
+"""A notice on the published page, put there without any database."""
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from incidents.values import zone
+from statuspage.documents.clauses import Edition
+from statuspage.documents.facts import Notice
+from statuspage.documents.live import LIVE
+from statuspage.documents.moments import when
+from statuspage.publisher.site import Draft, Site
+from statuspage.serving.manifest import Published, Unreadable
+
+_FILE = "notice.json"
+_PLACE = re.compile(rb"<!--notice-->.*?<!--/notice-->", re.DOTALL)
+
+
+class NothingPublished(Exception):
+    """There is no published page to put a notice on."""
+
+
+def read_notice(root: Path) -> Notice | None:
+    """Return the notice that stands, if any."""
+    try:
+        found = json.loads((root / _FILE).read_bytes())
+        return Notice(text=found["text"], at=datetime.fromisoformat(found["at"]))
+    except FileNotFoundError:
+        return None
+
+
+def put_notice(text: str, *, at: datetime) -> int:
+    """Put a notice above everything on every page of now, from files alone; return the revision.
+
+    An empty text takes it away. Publishing, once it works again, keeps the notice that stands.
+
+    :raises NothingPublished: if there is no page yet
+    :raises SiteBusy: if a publisher does not finish in time
+    """
+    site = Site(settings.PUBLIC_ROOT)
+    notice = Notice(text=text, at=at) if text else None
+    with site.alone():
+        before = site.published()
+        if before is None:
+            raise NothingPublished
+        _remember(site.root, notice)
+        words = _words(notice)
+        draft = Draft(state=site.state())
+        for path, published in before.documents.items():
+            draft.documents[path] = _with_notice(site, path, published, words, notice)
+        revision = site.next_revision()
+        site.put(draft, revision=revision, generated_at=before.generated_at)
+    return revision
+
+
+def _remember(root: Path, notice: Notice | None) -> None:
+    if notice is None:
+        (root / _FILE).unlink(missing_ok=True)
+        return
+    ahead = root / f".{_FILE}"
+    ahead.write_text(
+        json.dumps({"text": notice.text, "at": notice.at.isoformat()}), encoding="utf-8"
+    )
+    ahead.replace(root / _FILE)
+
+
+def _words(notice: Notice | None) -> bytes:
+    # The zone of the page is in the database; this must not ask it.
+    context = {
+        "notice": notice,
+        "notice_at": when(notice.at, zone(""), year=True) if notice else "",
+    }
+    found = _PLACE.search(render_to_string("statuspage/_notice.html", context).encode())
+    if found is None:
+        raise Unreadable("The template of the notice has lost its marks.")
+    return found[0]
+
+
+def _with_notice(
+    site: Site, path: str, published: Published, words: bytes, notice: Notice | None
+) -> list[Edition]:
+    editions = []
+    for entry in published.editions:
+        body = site.read(entry)
+        if path == LIVE:
+            document = json.loads(body) | {"notice": notice.text if notice else None}
+            body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        else:
+            body = _PLACE.sub(lambda _match: words, body)
+        editions.append(
+            Edition(valid_from=datetime.fromtimestamp(entry.valid_from, tz=zone("")), body=body)
+        )
+    return editions

@@ -1,0 +1,24 @@
+"""What happens when something that customers may see has changed: it is published, at once."""
+
+import logging
+from typing import Any
+
+from django.dispatch import receiver
+
+from incidents.signals import public_state_changed
+from statuspage import publisher
+
+logger = logging.getLogger(__name__)
+
+
+@receiver(public_state_changed, dispatch_uid="statuspage.publish_change")
+def publish_change(*, incident_id: int | None, **_signal: Any) -> None:
+    """Publish in the process that made the change: no broker, no worker.
+
+    A failure is the page's, not the poster's: what was posted is in the database, the request
+    to publish stays on record, and the beat's next publish makes up for it.
+    """
+    try:
+        publisher.request_publish(incident_id)
+    except Exception:
+        logger.exception("incident %s: publishing failed; it is tried again", incident_id)

@@ -1,0 +1,258 @@
+"""What the server holds: every document of the revision, ready to be sent, in each encoding."""
+
+import hashlib
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+from threading import Lock
+
+import brotli
+
+from statuspage.serving import manifest
+from statuspage.serving.manifest import EditionFile, Manifest, Unreadable
+
+Headers = list[tuple[str, str]]
+ENCODINGS = {"identity": "", "gzip": ".gz", "br": ".br"}
+# What a visitor may accept: which encoding is then the best that there is.
+CHOICES = {
+    "": ("identity",),
+    "gzip": ("gzip", "identity"),
+    "br": ("br", "identity"),
+    "br gzip": ("br", "gzip", "identity"),
+}
+_SUFFIXES = tuple(ENCODINGS.values())
+_GZIP = 31
+
+FRESH = "public, max-age=10, s-maxage=10, stale-while-revalidate=20, stale-if-error=86400"
+FOR_EVER = "public, max-age=31536000, immutable"
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+CORS: Headers = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "ETag, X-Highwater-Revision, X-Highwater-Generated"),
+]
+# Old incidents are read rarely; beyond this many bytes the longest unread ones are let go.
+_ARCHIVE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A document in one encoding, with the headers of a 200 and of a 304."""
+
+    etag: str
+    body: bytes
+    headers: Headers
+    headers_304: Headers
+
+
+# By choice.
+Variants = Mapping[str, Variant]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The editions of a document in the order in which they become valid."""
+
+    editions: tuple[tuple[float, Variants], ...]
+
+    def at(self, now: float) -> Variants:
+        """Return the latest edition whose moment has come; the first if the clock is behind."""
+        found = self.editions[0][1]
+        for valid_from, variants in self.editions[1:]:
+            if valid_from > now:
+                break
+            found = variants
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One revision in memory."""
+
+    name: str
+    revision_headers: Headers
+    documents: Mapping[str, Document]
+    # Bodies by digest, so that the next revision reads only what differs.
+    bodies: Mapping[str, tuple[bytes, bytes, bytes]]
+
+
+def load(revision_dir: Path, *, before: Held | None) -> Held:
+    """Read a revision; what is held already is not read again.
+
+    :raises Unreadable: if anything of it is missing or cut short
+    """
+    found = manifest.read(revision_dir)
+    known = before.bodies if before else {}
+    bodies: dict[str, tuple[bytes, bytes, bytes]] = {}
+    for edition in _editions(found):
+        if edition.digest not in bodies:
+            bodies[edition.digest] = known.get(edition.digest) or _bodies(revision_dir, edition)
+    headers = [
+        ("X-Highwater-Revision", str(found.revision)),
+        ("X-Highwater-Generated", formatdate(found.generated_at, usegmt=True)),
+    ]
+    documents = {
+        path: Document(
+            tuple(
+                (
+                    edition.valid_from,
+                    variants(
+                        edition.file,
+                        edition.digest,
+                        bodies[edition.digest],
+                        modified_at=max(published.modified_at, edition.valid_from),
+                        also=headers,
+                    ),
+                )
+                for edition in published.editions
+            )
+        )
+        for path, published in found.documents.items()
+    }
+    return Held(revision_dir.name, headers, documents, bodies)
+
+
+def _editions(found: Manifest) -> Iterable[EditionFile]:
+    return (edition for published in found.documents.values() for edition in published.editions)
+
+
+def _bodies(revision_dir: Path, edition: EditionFile) -> tuple[bytes, bytes, bytes]:
+    try:
+        if edition.file.startswith(manifest.LATER):
+            gzipped, brotlied = (revision_dir / f"{edition.file}.gz").read_bytes(), b""
+            plain = zlib.decompress(gzipped, _GZIP)
+        else:
+            plain, gzipped, brotlied = (
+                (revision_dir / f"{edition.file}{suffix}").read_bytes() for suffix in _SUFFIXES
+            )
+    except (OSError, zlib.error) as fault:
+        raise Unreadable(f"{edition.file}: {fault}") from fault
+    if (len(plain), len(gzipped), len(brotlied)) != edition.sizes:
+        raise Unreadable(f"{edition.file} has not the size that was published.")
+    return plain, gzipped, brotlied
+
+
+def digest(body: bytes) -> str:
+    """Return the name of a body, which its entity tags are made of."""
+    return hashlib.blake2b(body, digest_size=10).hexdigest()
+
+
+def variants(
+    file: str,
+    name: str,
+    bodies: Iterable[bytes],
+    *,
+    modified_at: float,
+    also: Headers,
+) -> dict[str, Variant]:
+    """Return a document for each of the `CHOICES`. The tag differs in each encoding."""
+    kind = manifest.type_of(file)
+    cache = FOR_EVER if "/assets/" in f"/{file}" else FRESH
+    found: dict[str, Variant] = {}
+    for encoding, body in zip(ENCODINGS, bodies, strict=True):
+        if not body and encoding != "identity":
+            continue
+        etag = f'"{name}"' if encoding == "identity" else f'"{name}-{encoding}"'
+        short = [("ETag", etag), ("Cache-Control", cache), ("Vary", "Accept-Encoding")]
+        if kind in (manifest.JSON, manifest.ATOM):
+            short += CORS
+        headers = [
+            ("Content-Type", kind),
+            ("Content-Length", str(len(body))),
+            ("Last-Modified", formatdate(modified_at, usegmt=True)),
+            ("X-Content-Type-Options", "nosniff"),
+            *short,
+            *also,
+        ]
+        if encoding != "identity":
+            headers.append(("Content-Encoding", encoding))
+        if kind == manifest.HTML:
+            headers.append(("Content-Security-Policy", POLICY))
+        found[encoding] = Variant(etag, body, headers, short)
+    return {
+        choice: next(found[encoding] for encoding in order if encoding in found)
+        for choice, order in CHOICES.items()
+    }
+
+
+class Archive:
+    """Documents that no longer change, read when somebody asks for one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = Lock()
+        # path: (revision in which it was looked at, mark of the file, document, bytes)
+        self._held: OrderedDict[str, tuple[str, tuple[int, int], Document, int]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, path: str, held: Held) -> Document | None:
+        """Return the archived document of a path, or None. A new revision makes it look again."""
+        file = manifest.archived_file(path)
+        if file is None:
+            return None
+        with self._lock:
+            known = self._held.get(path)
+            if known and known[0] == held.name:
+                self._held.move_to_end(path)
+                return known[2]
+            try:
+                found = (self._root / file).stat()
+            except OSError:
+                self._forget(path)
+                return None
+            mark = (found.st_mtime_ns, found.st_ino)
+            return self._read(path, file, mark, held)
+
+    def _read(self, path: str, file: str, mark: tuple[int, int], held: Held) -> Document | None:
+        try:
+            bodies = _archived_bodies(self._root / file)
+        except OSError:
+            return None
+        also = [] if file.startswith("assets/") else held.revision_headers
+        document = Document(
+            (
+                (
+                    0.0,
+                    variants(file, digest(bodies[0]), bodies, modified_at=mark[0] / 1e9, also=also),
+                ),
+            )
+        )
+        self._forget(path)
+        size = sum(map(len, bodies))
+        self._held[path] = (held.name, mark, document, size)
+        self._bytes += size
+        while self._bytes > _ARCHIVE_BYTES and len(self._held) > 1:
+            self._forget(next(iter(self._held)))
+        return document
+
+    def _forget(self, path: str) -> None:
+        if known := self._held.pop(path, None):
+            self._bytes -= known[3]
+
+
+def _archived_bodies(file: Path) -> tuple[bytes, bytes, bytes]:
+    """Read a document and its compressed siblings; one that is of another edition is left out."""
+    plain = file.read_bytes()
+    gzipped = _sibling(file, ".gz")
+    brotlied = _sibling(file, ".br")
+    try:
+        gzipped = gzipped if zlib.decompress(gzipped, _GZIP) == plain else b""
+    except zlib.error:
+        gzipped = b""
+    try:
+        brotlied = brotlied if brotli.decompress(brotlied) == plain else b""
+    except brotli.error:
+        brotlied = b""
+    return plain, gzipped, brotlied
+
+
+def _sibling(file: Path, suffix: str) -> bytes:
+    try:
+        return file.with_name(file.name + suffix).read_bytes()
+    except OSError:
+        return b""

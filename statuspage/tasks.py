@@ -1,0 +1,16 @@
+"""What Celery calls: publishing what time has changed, and queueing what followers are sent."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from statuspage import deliveries, publisher
+
+
+@shared_task
+def publish_due() -> None:
+    publisher.publish_due()
+
+
+@shared_task
+def queue_deliveries() -> None:
+    deliveries.queue_deliveries(at=timezone.now())

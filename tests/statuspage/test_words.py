@@ -1,0 +1,88 @@
+"""Bodies, times and amounts as the page says them."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from incidents.values import zone
+from statuspage.documents import moments
+from statuspage.documents.bodies import as_html, as_plain, first_words
+from tests.factories import HOUR, MINUTE, NOON
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+class TestAsHtml:
+    def test_keeps_lists_links_code_and_line_breaks(self) -> None:
+        found = as_html("One\ntwo\n\n- a\n- b `c`\n\nhttps://example.com/x.")
+
+        assert "One<br>\ntwo" in found
+        assert "<li>a</li>" in found
+        assert "<code>c</code>" in found
+        assert '<a href="https://example.com/x" rel="nofollow noopener">' in found
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "<script>alert(1)</script>",
+            "[x](javascript:alert(1))",
+            "<img src=x onerror=alert(1)>",
+            "![x](https://example.com/pixel.png)",
+            "<a href='https://a.example' onclick='x()'>a</a>",
+            "<b style='position:fixed'>x</b>",
+        ],
+    )
+    def test_anything_else_is_text(self, body: str) -> None:
+        found = as_html(body)
+
+        for tag in ("<script", "<img", "<a href='", "<b", 'href="javascript'):
+            assert tag not in found
+
+
+class TestAsPlain:
+    def test_has_line_breaks_and_no_other_tag(self) -> None:
+        assert as_plain("One\r\ntwo<br>three <b>x</b>") == (
+            "One<br />two<br />three &lt;b&gt;x&lt;/b&gt;"
+        )
+
+    def test_cuts_at_a_word(self) -> None:
+        assert first_words("alpha beta gamma", 12) == "alpha beta…"
+
+
+class TestTimes:
+    def test_are_written_for_programs_in_the_zone(self) -> None:
+        assert moments.iso(NOON, zone("Etc/UTC")) == "2026-01-12T12:00:00.000Z"
+        assert moments.iso(NOON, BERLIN) == "2026-01-12T13:00:00.000+01:00"
+
+    def test_name_their_zone(self) -> None:
+        assert moments.moment(NOON, BERLIN) == "12 January, 13:00 CET"
+        assert moments.clock(NOON, zone("+05:30")) == "17:30 UTC+05:30"
+
+    def test_a_range_says_its_day_once(self) -> None:
+        found = moments.between(NOON, NOON + HOUR, zone(""))
+
+        assert found.count("12 January") == 1
+        assert ">12:00<" in found
+        assert ">13:00 UTC<" in found
+
+    @pytest.mark.parametrize(
+        ("length", "words"),
+        [
+            (timedelta(seconds=20), "less than a minute"),
+            (MINUTE, "1 minute"),
+            (3 * HOUR + 2 * MINUTE, "3 hours 2 minutes"),
+            (49 * HOUR + MINUTE, "2 days 1 hour"),
+        ],
+    )
+    def test_durations_are_spelled(self, length: timedelta, words: str) -> None:
+        assert moments.lasted(length) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "unit", "words"),
+    [(0, "bytes", "0 B"), (999, "bytes", "999 B"), (39_480_000_000, "bytes", "39.5 GB"),
+     (253_100_000, "bytes", "253 MB"), (12, "items", "12"), (12_000, "rows", "12,000 rows")],
+)  # fmt: skip
+def test_amounts_are_in_units_that_people_read(count: float, unit: str, words: str) -> None:
+    assert moments.amount(count, unit) == words
