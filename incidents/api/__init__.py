@@ -1,0 +1,1 @@
+"""The desk's deeds for programs: the same operations as the pages call."""

@@ -1,0 +1,104 @@
+"""What programs send and get. Plain: they validate and show, and never save."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from incidents.models import Component, Incident, StatusUpdate, TimelineEntry
+from incidents.values import (
+    ComponentStatus,
+    EntryKind,
+    Milestone,
+    Outcome,
+    Phase,
+    Precision,
+    Severity,
+    When,
+)
+
+
+class IncidentSerializer(serializers.ModelSerializer[Incident]):
+    class Meta:
+        model = Incident
+        fields = [
+            "id", "ref", "public_id", "title", "summary", "severity", "phase", "kind",
+            "visibility", "tz", "started_at", "detected_at", "declared_at", "first_update_at",
+            "mitigated_at", "recovered_at", "resolved_at", "created_at", "updated_at",
+        ]  # fmt: skip
+
+
+class EntrySerializer(serializers.ModelSerializer[TimelineEntry]):
+    class Meta:
+        model = TimelineEntry
+        fields = [
+            "id", "at", "until", "precision", "approx", "said", "kind", "text", "tags", "outcome",
+            "milestone", "is_public", "is_pinned", "source", "external_id", "recorded_at",
+            "edited_at",
+        ]  # fmt: skip
+
+
+class UpdateSerializer(serializers.ModelSerializer[StatusUpdate]):
+    class Meta:
+        model = StatusUpdate
+        fields = ["id", "public_id", "body", "phase", "state", "published_at", "edited_at"]
+
+
+class DeclareSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=140)
+    severity = serializers.ChoiceField(choices=Severity.choices)
+    summary = serializers.CharField(default="", allow_blank=True)
+    body = serializers.CharField(
+        default="", allow_blank=True, help_text="What customers are told at once, if anything."
+    )
+    started_at = serializers.DateTimeField(default=None, allow_null=True)
+    dedup_key = serializers.CharField(default="", allow_blank=True, max_length=200)
+
+
+class AddEntrySerializer(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    at = serializers.DateTimeField(
+        default=None, allow_null=True, help_text="When it was. Now, if absent."
+    )
+    until = serializers.DateTimeField(default=None, allow_null=True)
+    precision = serializers.ChoiceField(choices=Precision.choices, default=Precision.MINUTE)
+    approx = serializers.BooleanField(default=False)
+    said = serializers.CharField(default="", allow_blank=True, max_length=200)
+    kind = serializers.ChoiceField(choices=EntryKind.choices, default=EntryKind.EVENT)
+    tags = serializers.ListField(child=serializers.CharField(max_length=40), default=list)
+    outcome = serializers.ChoiceField(choices=Outcome.choices, default="", allow_blank=True)
+    milestone = serializers.ChoiceField(choices=Milestone.choices, default="", allow_blank=True)
+    is_public = serializers.BooleanField(default=False)
+    external_id = serializers.CharField(default="", allow_blank=True, max_length=200)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Put the parts of the time together, as ``when``; None where no time is given."""
+        time = {name: attrs.pop(name) for name in ("at", "until", "precision", "approx", "said")}
+        if time["at"] is None and (time["until"] or time["approx"]):
+            raise serializers.ValidationError({"at": "Say when it began, too."})
+        if time["precision"] == Precision.UNKNOWN:
+            attrs["when"] = When.unknown(time["said"])
+        else:
+            attrs["when"] = When(**time) if time["at"] else None
+        return attrs
+
+
+class PostUpdateSerializer(serializers.Serializer[Any]):
+    body = serializers.CharField(max_length=25_000)
+    phase = serializers.ChoiceField(choices=Phase.choices)
+    next_update_at = serializers.DateTimeField(default=None, allow_null=True)
+    component_statuses = serializers.DictField(
+        child=serializers.ChoiceField(choices=ComponentStatus.choices),
+        default=dict,
+        help_text="Status by the component's public id.",
+    )
+    idempotency_key = serializers.CharField(default="", allow_blank=True, max_length=200)
+
+    def validate_component_statuses(self, value: dict[str, str]) -> dict[int, ComponentStatus]:
+        """Turn public ids into ours.
+
+        :raises ValidationError: if there is no component with such an id
+        """
+        known = dict(Component.objects.filter(public_id__in=value).values_list("public_id", "pk"))
+        if missing := sorted(set(value) - set(known)):
+            raise serializers.ValidationError(f"There is no component {', '.join(missing)}.")
+        return {known[name]: ComponentStatus(status) for name, status in value.items()}

@@ -1,0 +1,95 @@
+"""Programs at the desk: parse, one operation, say what happened."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from rest_framework import status, viewsets
+from rest_framework.decorators import action
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import User
+from incidents import operations, queries
+from incidents.api.serializers import (
+    AddEntrySerializer,
+    DeclareSerializer,
+    EntrySerializer,
+    IncidentSerializer,
+    PostUpdateSerializer,
+    UpdateSerializer,
+)
+from incidents.models import Incident
+from incidents.values import Source, When
+
+
+class NewestFirst(CursorPagination):
+    ordering = "-id"
+    page_size = 50
+
+
+class IncidentViewSet(viewsets.ReadOnlyModelViewSet[Incident]):
+    """Incidents, their timelines and what customers are told."""
+
+    serializer_class = IncidentSerializer
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Incident]:
+        return Incident.objects.all()
+
+    def create(self, request: Request) -> Response:
+        """Declare an incident."""
+        asked = _checked(DeclareSerializer(data=request.data))
+        started_at = asked.pop("started_at")
+        incident = operations.declare_incident(
+            **asked,
+            started=When(at=started_at) if started_at else None,
+            at=timezone.now(),
+            author=_author(request),
+            source=Source.API,
+        )
+        return Response(IncidentSerializer(incident).data, status=status.HTTP_201_CREATED)
+
+    @action(detail=True, methods=["get", "post"])
+    def entries(self, request: Request, pk: str) -> Response:
+        """Read the timeline, or add to it."""
+        incident = self.get_object()
+        if request.method == "GET":
+            shown = EntrySerializer(queries.timeline(incident.pk), many=True)
+            return Response({"results": shown.data})
+        asked = _checked(AddEntrySerializer(data=request.data))
+        now = timezone.now()
+        entry = operations.add_entry(
+            **asked | {"when": asked["when"] or When(at=now)},
+            incident_id=incident.pk,
+            at=now,
+            author=_author(request),
+            source=Source.API,
+        )
+        return Response(EntrySerializer(entry).data, status=status.HTTP_201_CREATED)
+
+    @action(detail=True, methods=["get", "post"])
+    def updates(self, request: Request, pk: str) -> Response:
+        """Read what customers were told, or tell them."""
+        incident = self.get_object()
+        if request.method == "GET":
+            shown = UpdateSerializer(incident.updates.published().newest_first(), many=True)
+            return Response({"results": shown.data})
+        update = operations.post_status_update(
+            **_checked(PostUpdateSerializer(data=request.data)),
+            incident_id=incident.pk,
+            at=timezone.now(),
+            author=_author(request),
+        )
+        return Response(UpdateSerializer(update).data, status=status.HTTP_201_CREATED)
+
+
+def _checked(serializer: Any) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _author(request: Request) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,176 @@
+"""Forms on the incident as a whole."""
+
+import zoneinfo
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from incidents.forms.fields import ComponentsForm, DeskForm, LocalTimeField
+from incidents.forms.learning import PersonField
+from incidents.values import ProgressPolicy, Role, Severity, Visibility, zone
+
+_SEVERITY_HELP = _(
+    "SEV1: service down, or data at risk, for many customers. SEV2: an important function badly "
+    "impaired for many. SEV3: one part or group of customers, and a way around it. SEV4: customers "
+    "do not notice. When unsure, take the higher one and do not debate it now."
+)
+
+
+def clean_zone(name: str) -> str:
+    """Return the name of a zone that exists, or refuse it with a sentence."""
+    try:
+        zone(name)
+    except ValueError as fault:
+        raise forms.ValidationError(
+            gettext("There is no time zone “%s”. Write UTC, Europe/Amsterdam or +01:00.") % name
+        ) from fault
+    return name
+
+
+def zone_names() -> list[str]:
+    """Return the names of zones, without those that are kept for old programs only."""
+    return sorted(
+        name for name in zoneinfo.available_timezones() if "/" in name and name[:4] != "Etc/"
+    )
+
+
+class DeclareForm(ComponentsForm):
+    """What is known when an incident begins."""
+
+    ids = "declare"
+    unchanged = _("Not affected")
+
+    title = forms.CharField(
+        label=_("What is wrong, as customers would say it"),
+        max_length=140,
+        help_text=_("This is the title on the status page: “Tours do not open”."),
+        widget=forms.TextInput(attrs={"autofocus": True}),
+    )
+    severity = forms.ChoiceField(
+        label=_("Severity"), choices=Severity.choices, initial=Severity.SEV2,
+        help_text=_SEVERITY_HELP,
+    )  # fmt: skip
+    body = forms.CharField(
+        label=_("First message to customers"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_(
+            "What they notice, and that you are on it. Without a message, the status page does "
+            "not show the incident yet."
+        ),
+    )
+    started = LocalTimeField(label=_("When it began"), required=False, help_text=_("Empty: now."))
+    tz = forms.CharField(
+        label=_("Time zone of the incident"),
+        initial="UTC",
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
+        help_text=_("Times are typed and shown in it: Europe/Amsterdam, UTC, +01:00."),
+    )
+    visibility = forms.ChoiceField(
+        label=_("Who may know"),
+        choices=[
+            (Visibility.PUBLIC, _("Customers: it goes on the status page")),
+            (Visibility.INTERNAL, _("Staff only")),
+        ],
+        initial=Visibility.PUBLIC,
+    )
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+        # The time is typed in the zone that is typed beside it.
+        typed = str(self.data.get("tz") or self.get_initial_for_field(self.fields["tz"], "tz"))
+        started = self.fields["started"]
+        assert isinstance(started, LocalTimeField)
+        try:
+            zone(typed)
+        except ValueError:
+            return
+        started.tz = typed
+
+    def clean_tz(self) -> str:
+        return clean_zone(self.cleaned_data["tz"])
+
+    def clean_started(self) -> datetime | None:
+        started: datetime | None = self.cleaned_data["started"]
+        if started and started > self.now:
+            raise forms.ValidationError(gettext("This is still to come. When did it begin?"))
+        return started
+
+    @property
+    def zone_names(self) -> list[str]:
+        """The names that the browser offers while a zone is typed."""
+        return zone_names()
+
+
+class EditIncidentForm(DeskForm):
+    """What can be said better once more is known."""
+
+    ids = "incident"
+
+    title = forms.CharField(label=_("Title, as customers would say it"), max_length=140)
+    summary = forms.CharField(
+        label=_("Summary, for staff"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    severity = forms.ChoiceField(
+        label=_("Severity"), choices=Severity.choices, help_text=_SEVERITY_HELP
+    )
+    visibility = forms.ChoiceField(
+        label=_("Who may know"),
+        choices=[
+            (Visibility.PUBLIC, _("Customers: it goes on the status page")),
+            (Visibility.INTERNAL, _("Staff only")),
+        ],
+    )
+
+
+class ResolveForm(ComponentsForm):
+    """The last word to customers."""
+
+    ids = "resolve"
+    unchanged = _("Operational again")
+
+    body = forms.CharField(
+        label=_("Message to customers"),
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text=_("Say that everything works again, and whether any data was lost or none."),
+    )
+
+
+class ReopenForm(DeskForm):
+    ids = "reopen"
+
+    reason = forms.CharField(
+        label=_("Why it is not over"),
+        max_length=300,
+        help_text=_("Stands on the timeline. Tell customers with the next update."),
+    )
+
+
+class PolicyForm(DeskForm):
+    ids = "policy"
+
+    policy = forms.ChoiceField(label=_("Updates that jobs propose"), choices=ProgressPolicy.choices)
+
+
+class RoleForm(DeskForm):
+    ids = "role"
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+    holder = PersonField(
+        label=_("Person"),
+        queryset=User.objects.filter(is_active=True, is_staff=True).order_by("username"),
+    )
+    reason = forms.CharField(
+        label=_("Why it changes hands"),
+        required=False,
+        max_length=32,
+        help_text=_("Shift, fatigue, skill, escalation."),
+    )

@@ -1,0 +1,145 @@
+"""Forms on what customers are told."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from string import Formatter
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from incidents.forms.fields import ComponentsForm, DeskForm, LocalTimeField
+from incidents.values import Phase, When
+
+_WEEK_MINUTES = 7 * 24 * 60
+
+
+class UpdateForm(ComponentsForm):
+    """A message to customers, with what it says of the time to come."""
+
+    ids = "update"
+
+    phase = forms.ChoiceField(
+        label=_("Phase"),
+        choices=[choice for choice in Phase.choices if choice[0] != Phase.RESOLVED],
+    )
+    body = forms.CharField(
+        label=_("Message to customers"),
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text=_("What is known, and what it means for them. Markdown: **bold**, lists, links."),
+    )
+    next_minutes = forms.IntegerField(
+        label=_("Next update within, in minutes"),
+        required=False,
+        min_value=1,
+        max_value=_WEEK_MINUTES,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+    next_at = LocalTimeField(
+        label=_("Or next update by"),
+        required=False,
+        help_text=_("For a night's rest: this counts when it is filled in."),
+    )
+    eta_from = LocalTimeField(label=_("Back from"), required=False)
+    eta_until = LocalTimeField(label=_("Until"), required=False)
+    eta_basis = forms.CharField(
+        label=_("What the estimate rests on"),
+        required=False,
+        max_length=300,
+        help_text=_("“The speed of the copy in the last hour.”"),
+    )
+    key = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, now: datetime, tz: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now, self.tz = now, tz
+        for field in self.fields.values():
+            if isinstance(field, LocalTimeField):
+                field.tz = tz
+        self.fields["eta_until"].help_text = gettext("A range is honest; in %s.") % tz
+
+    def clean_next_at(self) -> datetime | None:
+        return self._still_to_come("next_at")
+
+    def clean_eta_from(self) -> datetime | None:
+        at: datetime | None = self.cleaned_data["eta_from"]
+        return at
+
+    def clean_eta_until(self) -> datetime | None:
+        return self._still_to_come("eta_until")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        starts, ends = self.cleaned_data.get("eta_from"), self.cleaned_data.get("eta_until")
+        if ends and not starts:
+            self.add_error("eta_from", gettext("A range needs its beginning."))
+        elif starts and ends and ends < starts:
+            self.add_error("eta_until", gettext("The end is before the start."))
+        elif starts and not ends and "eta_until" not in self.errors and starts <= self.now:
+            self.add_error("eta_from", gettext("This time has passed already."))
+        return cleaned
+
+    @property
+    def eta(self) -> When | None:
+        """When the service shall be back, if that was said. Valid forms only."""
+        starts, ends = self.cleaned_data["eta_from"], self.cleaned_data["eta_until"]
+        return When(at=starts, until=ends, tz=self.tz) if starts else None
+
+    @property
+    def next_update_at(self) -> datetime | None:
+        """When customers hear next, if that was said. Valid forms only."""
+        at: datetime | None = self.cleaned_data["next_at"]
+        minutes: int | None = self.cleaned_data["next_minutes"]
+        if at is None and minutes is not None:
+            return self.now + timedelta(minutes=minutes)
+        return at
+
+    def _still_to_come(self, name: str) -> datetime | None:
+        at: datetime | None = self.cleaned_data[name]
+        if at is not None and at <= self.now:
+            raise forms.ValidationError(gettext("This time has passed already."))
+        return at
+
+
+class CorrectForm(DeskForm):
+    ids = "correct"
+
+    body = forms.CharField(
+        label=_("What customers read from now on"), widget=forms.Textarea(attrs={"rows": 6})
+    )
+    reason = forms.CharField(
+        label=_("Why it is corrected"),
+        required=False,
+        max_length=200,
+        help_text=_("For the record. The page shows that the update was edited."),
+    )
+
+
+class TemplateForm(DeskForm):
+    """Staff's own words for an update that a job proposes."""
+
+    ids = "template"
+
+    body = forms.CharField(label=_("What customers are told"), widget=forms.Textarea)
+
+    def __init__(self, *args: Any, names: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._names = names
+
+    def clean_body(self) -> str:
+        body: str = self.cleaned_data["body"]
+        try:
+            used = [(name, spec, turn) for _text, name, spec, turn in Formatter().parse(body)]
+        except ValueError as fault:
+            raise forms.ValidationError(
+                gettext("A brace is open. Names stand in braces, as in {percent}.")
+            ) from fault
+        allowed = ", ".join(f"{{{name}}}" for name in self._names)
+        for name, spec, turn in used:
+            if name is not None and (name not in self._names or spec or turn):
+                raise forms.ValidationError(
+                    gettext("There is no {%(name)s}. You may use %(allowed)s.")
+                    % {"name": name, "allowed": allowed}
+                )
+        return body

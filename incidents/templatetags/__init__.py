@@ -1,0 +1,1 @@
+"""How the desk writes times, stretches of time, amounts and messages."""

@@ -1,0 +1,62 @@
+"""Addresses of the desk's record. Mounted at /desk/."""
+
+from django.urls import path
+
+from incidents.views import (
+    components,
+    incidents,
+    learning,
+    postmortem,
+    promises,
+    templates,
+    timeline,
+    updates,
+)
+
+app_name = "incidents"
+
+urlpatterns = [
+    path("", incidents.list_incidents, name="incident-list"),
+    path("incidents/declare/", incidents.declare_incident, name="incident-declare"),
+    path("incidents/<int:pk>/", incidents.show_incident, name="incident-detail"),
+    path("incidents/<int:pk>/head/", incidents.show_head, name="head-live"),
+    path("incidents/<int:pk>/progress/", incidents.show_progress, name="progress-live"),
+    path("incidents/<int:pk>/edit/", incidents.edit_incident, name="incident-edit"),
+    path("incidents/<int:pk>/resolve/", incidents.resolve_incident, name="incident-resolve"),
+    path("incidents/<int:pk>/reopen/", incidents.reopen_incident, name="incident-reopen"),
+    path("incidents/<int:pk>/policy/", incidents.set_policy, name="incident-policy"),
+    path("incidents/<int:pk>/roles/", incidents.assign_role, name="role-assign"),
+    path("incidents/<int:pk>/timeline/", timeline.show_timeline, name="timeline-live"),
+    path("incidents/<int:pk>/entries/", timeline.add_entry, name="entry-add"),
+    path("incidents/<int:pk>/entries/read/", timeline.read_entry, name="entry-read"),
+    path("incidents/<int:pk>/entries/deleted/", timeline.list_deleted, name="entry-deleted"),
+    path("entries/<int:pk>/edit/", timeline.edit_entry, name="entry-edit"),
+    path("entries/<int:pk>/delete/", timeline.delete_entry, name="entry-delete"),
+    path("entries/<int:pk>/restore/", timeline.restore_entry, name="entry-restore"),
+    path("incidents/<int:pk>/updates/", updates.post_update, name="update-post"),
+    path("incidents/<int:pk>/updates/preview/", updates.preview_update, name="update-preview"),
+    path("incidents/<int:pk>/drafts/", updates.show_drafts, name="drafts-live"),
+    path("updates/<int:pk>/publish/", updates.publish_draft, name="draft-publish"),
+    path("updates/<int:pk>/discard/", updates.discard_draft, name="draft-discard"),
+    path("updates/<int:pk>/correct/", updates.correct_update, name="update-correct"),
+    path("incidents/<int:pk>/promises/", promises.show_promises, name="promises-live"),
+    path("incidents/<int:pk>/promises/make/", promises.make_promise, name="promise-make"),
+    path("promises/<int:pk>/settle/", promises.settle_promise, name="promise-settle"),
+    path("promises/<int:pk>/withdraw/", promises.withdraw_promise, name="promise-withdraw"),
+    path("incidents/<int:pk>/causes/", learning.add_cause, name="cause-add"),
+    path("causes/<int:pk>/edit/", learning.edit_cause, name="cause-edit"),
+    path("incidents/<int:pk>/actions/", learning.add_action, name="action-add"),
+    path("actions/", learning.list_actions, name="action-list"),
+    path("actions/<int:pk>/edit/", learning.edit_action, name="action-edit"),
+    path("actions/<int:pk>/move/", learning.move_action, name="action-move"),
+    path("components/", components.list_components, name="component-list"),
+    path("components/add/", components.add_component, name="component-add"),
+    path("components/<int:pk>/edit/", components.edit_component, name="component-edit"),
+    path("components/<int:pk>/status/", components.set_status, name="component-status"),
+    path("components/<int:pk>/remove/", components.remove_component, name="component-remove"),
+    path("import/", postmortem.review_postmortem, name="postmortem-review"),
+    path("import/confirm/", postmortem.confirm_postmortem, name="postmortem-confirm"),
+    path("templates/", templates.list_templates, name="template-list"),
+    path("templates/<slug:code>/", templates.edit_template, name="template-edit"),
+    path("templates/<slug:code>/reset/", templates.reset_template, name="template-reset"),
+]

@@ -1,0 +1,1 @@
+"""The pages of the desk that show and change the record."""

@@ -1,0 +1,249 @@
+"""Causes and action items."""
+
+from datetime import datetime
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import actor, staff_required
+from incidents import forms, operations, queries
+from incidents.errors import Refused
+from incidents.models import ActionItem, Incident, RootCause
+from incidents.values import ActionState, CauseKind, Priority, When
+from incidents.views import page
+from incidents.views.desk import PAGE
+
+_INVALID = 422
+
+
+@require_POST
+@staff_required
+def add_cause(request: HttpRequest, pk: int) -> HttpResponse:
+    """Write down one reason."""
+    incident = get_object_or_404(Incident, pk=pk)
+    form = forms.CauseForm(request.POST, entries=queries.timeline(pk))
+    if not form.is_valid():
+        return page.incident_page(request, incident, status=_INVALID, cause_form=form)
+    operations.record_root_cause(
+        incident_id=pk,
+        kind=CauseKind(form.cleaned_data["kind"]),
+        text=form.cleaned_data["text"],
+        at=timezone.now(),
+        author=actor(request),
+        evidence=form.cleaned_data["evidence"],
+    )
+    messages.success(request, _("The cause is on record."))
+    return redirect(reverse("incidents:incident-detail", args=[pk]) + "#causes")
+
+
+@staff_required
+def edit_cause(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change a reason."""
+    cause = get_object_or_404(RootCause.objects.select_related("incident"), pk=pk)
+    form = forms.CauseForm(
+        request.POST or None,
+        entries=queries.timeline(cause.incident_id),
+        initial={
+            "kind": cause.kind,
+            "text": cause.text,
+            "evidence": list(cause.evidence.values_list("pk", flat=True)),
+        },
+    )
+    if request.method == "POST" and form.is_valid():
+        operations.edit_root_cause(
+            cause_id=pk,
+            at=timezone.now(),
+            author=actor(request),
+            kind=CauseKind(form.cleaned_data["kind"]),
+            text=form.cleaned_data["text"],
+            evidence=form.cleaned_data["evidence"],
+        )
+        messages.success(request, _("The cause is changed. What it said before is kept."))
+        return redirect(reverse("incidents:incident-detail", args=[cause.incident_id]) + "#causes")
+    return render(
+        request,
+        "incidents/deed.html",
+        {
+            "incident": cause.incident,
+            "form": form,
+            "title": _("Edit a cause"),
+            "explanation": "",
+            "label": _("Save"),
+        },
+        status=_INVALID if form.errors else 200,
+    )
+
+
+@require_POST
+@staff_required
+def add_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Write down what shall be done."""
+    incident = get_object_or_404(Incident, pk=pk)
+    form = forms.ActionForm(
+        request.POST, tz=incident.tz, causes=list(incident.causes.order_by("pk"))
+    )
+    if not form.is_valid():
+        return page.incident_page(request, incident, status=_INVALID, action_form=form)
+    data = form.cleaned_data
+    operations.add_action_item(
+        incident_id=pk,
+        text=data["text"],
+        at=timezone.now(),
+        author=actor(request),
+        kind=data["kind"],
+        owner=data["owner"],
+        owner_label=data["owner_label"],
+        priority=Priority(data["priority"]),
+        due=data["due"],
+        addresses=data.get("addresses", ()),
+        check_by=data["check_by"],
+        is_public=data["is_public"],
+    )
+    messages.success(request, _("The action item is on record."))
+    return redirect(reverse("incidents:incident-detail", args=[pk]) + "#actions")
+
+
+@staff_required
+def edit_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change an action item."""
+    action = _action(pk)
+    named = ("text", "kind", "owner", "owner_label", "priority", "check_by", "is_public")
+    form = forms.ActionForm(
+        request.POST or None,
+        tz=action.incident.tz,
+        initial={name: getattr(action, name) for name in named}
+        | {"due": When.of(action, "due_") if action.due_at else None},
+    )
+    if request.method == "POST" and form.is_valid():
+        operations.edit_action_item(
+            action_id=pk,
+            at=timezone.now(),
+            author=actor(request),
+            due=form.cleaned_data["due"] or When.unknown(),
+            **{name: form.cleaned_data[name] for name in named},
+        )
+        messages.success(request, _("The action item is changed. What it said before is kept."))
+        return redirect(_way_back(request, action))
+    return _deed(request, action, form, title=_("Edit an action item"), label=_("Save"))
+
+
+@staff_required
+def move_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Move an action item to another state."""
+    action = _action(pk)
+    form = forms.MoveActionForm(
+        request.POST or None,
+        tz=action.incident.tz,
+        initial={"state": request.GET.get("state", action.state)},
+    )
+    if request.method == "POST" and form.is_valid():
+        state = ActionState(form.cleaned_data["state"])
+        try:
+            operations.move_action_item(
+                action_id=pk,
+                state=state,
+                at=timezone.now(),
+                author=actor(request),
+                done=form.cleaned_data["done"] if state == ActionState.DONE else None,
+                reason=form.cleaned_data["reason"],
+            )
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"{action}: {state.label}")
+            return redirect(_way_back(request, action))
+    return _deed(request, action, form, title=_("Move an action item"), label=_("Move it"))
+
+
+@require_GET
+@staff_required
+def list_actions(request: HttpRequest) -> HttpResponse:
+    """Show action items across incidents, the soonest due first."""
+    now = timezone.now()
+    form = forms.ActionFilterForm(request.GET)
+    found = queries.open_actions()
+    if form.is_valid():
+        found = _narrowed(form, now=now)
+    return render(
+        request,
+        "incidents/action_list.html",
+        {
+            "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+            "form": form,
+            "now": now,
+            "is_narrowed": any(request.GET.get(name) for name in ("state", "owner", "overdue")),
+        },
+    )
+
+
+def _narrowed(form: forms.ActionFilterForm, *, now: datetime) -> QuerySet[ActionItem]:
+    match form.cleaned_data["state"]:
+        case "":
+            found = queries.open_actions()
+        case "any":
+            found = queries.actions_by_state(list(ActionState))
+        case state:
+            found = queries.actions_by_state([ActionState(state)])
+    match form.cleaned_data["owner"]:
+        case "":
+            pass
+        case "none":
+            found = found.filter(owner__isnull=True, owner_label="")
+        case owner:
+            found = found.filter(owner=owner)
+    if form.cleaned_data["overdue"]:
+        late = [action.pk for action in found if is_overdue(action, now=now)]
+        found = found.filter(pk__in=late)
+    return found
+
+
+def is_overdue(action: ActionItem, *, now: datetime) -> bool:
+    """Tell whether the whole of its due time has passed and it is not finished."""
+    latest = When.of(action, "due_").latest
+    finished = action.state in (ActionState.DONE, ActionState.WONT_DO)
+    return latest is not None and latest < now and not finished
+
+
+def _action(pk: int) -> ActionItem:
+    return get_object_or_404(ActionItem.objects.select_related("incident", "owner"), pk=pk)
+
+
+def _way_back(request: HttpRequest, action: ActionItem) -> str:
+    """Return the page that the deed was begun on: the list across incidents, or the incident."""
+    back = request.POST.get("back") or request.GET.get("back", "")
+    # Only within this house: an address that somebody slipped in is not followed.
+    if back and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return back
+    return reverse("incidents:incident-detail", args=[action.incident_id]) + "#actions"
+
+
+def _deed(
+    request: HttpRequest,
+    action: ActionItem,
+    form: forms.ActionForm | forms.MoveActionForm,
+    *,
+    title: str,
+    label: str,
+) -> HttpResponse:
+    return render(
+        request,
+        "incidents/action_deed.html",
+        {
+            "incident": action.incident,
+            "action": action,
+            "form": form,
+            "title": title,
+            "label": label,
+            "back": _way_back(request, action),
+            "revisions": queries.revisions(action).select_related("replaced_by"),
+        },
+        status=_INVALID if form.errors else 200,
+    )

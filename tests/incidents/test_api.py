@@ -1,0 +1,102 @@
+"""The desk's API: the same deeds, the same refusals."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from tests.factories import NOON, ComponentFactory, IncidentFactory, ResponderFactory
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/api/desk/v1/incidents/"
+
+
+@pytest.fixture
+def api() -> APIClient:
+    client = APIClient()
+    client.force_authenticate(ResponderFactory.create())
+    return client
+
+
+def test_nobody_gets_in_without_a_name() -> None:
+    assert APIClient().get(ADDRESS).status_code == 401
+
+
+def test_an_incident_is_declared_written_down_and_told(api: APIClient) -> None:
+    component = ComponentFactory.create()
+
+    declared = api.post(ADDRESS, {"title": "Down", "severity": "sev1"}, format="json")
+    address = f"{ADDRESS}{declared.json()['id']}/"
+    entry = api.post(
+        f"{address}entries/",
+        {"text": "Attempts failed", "at": "2026-01-12T00:30:00+01:00",
+         "until": "2026-01-12T06:00:00+01:00", "outcome": "failed"},
+        format="json",
+    )  # fmt: skip
+    update = api.post(
+        f"{address}updates/",
+        {
+            "body": "We know the cause.",
+            "phase": "identified",
+            "component_statuses": {component.public_id: "major_outage"},
+        },
+        format="json",
+    )
+
+    assert (declared.status_code, entry.status_code, update.status_code) == (201, 201, 201)
+    assert entry.json()["at"] == "2026-01-11T23:30:00Z"
+    texts = [shown["text"] for shown in api.get(f"{address}entries/").json()["results"]]
+    assert "Attempts failed" in texts
+    assert "We know the cause." in texts
+    component.refresh_from_db()
+    assert component.status == "major_outage"
+
+
+def test_a_refusal_is_409_with_its_code(api: APIClient) -> None:
+    incident = IncidentFactory.create(over=True)
+
+    answer = api.post(
+        f"{ADDRESS}{incident.pk}/updates/",
+        {"body": "?", "phase": "monitoring"},
+        format="json",
+    )
+
+    assert answer.status_code == 409
+    assert answer.json() == {
+        "code": "incident-resolved",
+        "detail": "The incident is resolved. Reopen it first.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"phase": "identified"}, "body"),
+        ({"body": "x", "phase": "thinking"}, "phase"),
+        (
+            {"body": "x", "phase": "identified", "component_statuses": {"nope": "operational"}},
+            "component_statuses",
+        ),
+    ],
+)
+def test_what_is_not_well_formed_is_400_by_field(
+    api: APIClient, sent: dict[str, object], field: str
+) -> None:
+    incident = IncidentFactory.create()
+
+    answer = api.post(f"{ADDRESS}{incident.pk}/updates/", sent, format="json")
+
+    assert answer.status_code == 400
+    assert field in answer.json()
+
+
+def test_an_entry_without_a_known_time_is_taken(api: APIClient) -> None:
+    incident = IncidentFactory.create(created_at=NOON)
+
+    answer = api.post(
+        f"{ADDRESS}{incident.pk}/entries/",
+        {"text": "Support case opened", "precision": "unknown", "said": "in the days before"},
+        format="json",
+    )
+
+    assert answer.status_code == 201
+    assert answer.json()["at"] is None

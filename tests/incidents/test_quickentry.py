@@ -1,0 +1,258 @@
+"""The line of an entry: every way of saying a time, every mark, every answer to a bad one."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from incidents.quickentry import Reading, Unreadable, read_line
+from incidents.values import Precision
+
+# Half past one in the afternoon in Amsterdam, in winter.
+NOW = datetime(2026, 1, 13, 12, 30, 20, tzinfo=UTC)
+AMSTERDAM = "Europe/Amsterdam"
+
+
+def _read(line: str, *, tz: str = AMSTERDAM, now: datetime = NOW, over: bool = False) -> Reading:
+    return read_line(line, tz=tz, now=now, needs_day=over)
+
+
+def _utc(day: int, hour: int, minute: int = 0, *, month: int = 1) -> datetime:
+    return datetime(2026, month, day, hour, minute, tzinfo=UTC)
+
+
+class TestTimes:
+    def test_plain_words_are_now(self) -> None:
+        reading = _read("restarted the proxy")
+
+        assert reading.when.at == NOW
+        assert reading.when.said == ""
+        assert reading.text == "restarted the proxy"
+
+    @pytest.mark.parametrize(
+        ("line", "at"),
+        [
+            ("12:14 it broke", _utc(13, 11, 14)),
+            ("9:05 it broke", _utc(13, 8, 5)),
+            ("12:14: it broke", _utc(13, 11, 14)),
+            ("12:14 - it broke", _utc(13, 11, 14)),
+            ("12:14 – it broke", _utc(13, 11, 14)),
+            ("today 12:14 it broke", _utc(13, 11, 14)),
+            ("yesterday 23:50 it broke", _utc(12, 22, 50)),
+            ("2026-01-12 00:14 it broke", _utc(11, 23, 14)),
+            ("2026-01-12T00:14 it broke", _utc(11, 23, 14)),
+            ("12:14:33 it broke", _utc(13, 11, 14).replace(second=33)),
+            ("12:14 UTC it broke", _utc(13, 12, 14)),
+            ("12:14Z it broke", _utc(13, 12, 14)),
+            ("12:14+05:30 it broke", _utc(13, 6, 44)),
+            ("1:15 pm it broke", _utc(13, 12, 15)),
+            ("12:30am it broke", _utc(12, 23, 30)),
+            ("-15m it broke", _utc(13, 12, 15)),
+            ("-2h it broke", _utc(13, 10, 30)),
+            ("-1h30m it broke", _utc(13, 11, 0)),
+            ("-1d it broke", _utc(12, 12, 30)),
+            ("- 5min it broke", _utc(13, 12, 25)),
+        ],
+    )
+    def test_a_time_is_read_in_the_incidents_zone(self, line: str, at: datetime) -> None:
+        reading = _read(line)
+
+        assert reading.when.at == at
+        assert reading.when.until is None
+        assert reading.text == "it broke"
+
+    def test_a_time_that_has_not_come_is_yesterdays(self) -> None:
+        reading = _read("23:50 it broke")
+
+        assert reading.when.at == _utc(12, 22, 50)
+        assert reading.remarks == ("Read as yesterday, since that time of today has not come yet.",)
+
+    def test_a_clock_that_is_a_little_ahead_means_today(self) -> None:
+        assert _read("13:33 it broke").when.at == _utc(13, 12, 33)
+
+    @pytest.mark.parametrize("sign", ["~", "±", "≈", "about ", "around ", "~ "])
+    def test_approximate_times_are_marked(self, sign: str) -> None:
+        reading = _read(f"{sign}09:00 first tenants are back")
+
+        assert reading.when.approx
+        assert reading.when.at == _utc(13, 8)
+        assert reading.text == "first tenants are back"
+
+    def test_a_day_alone_is_known_to_the_day(self) -> None:
+        reading = _read("2026-01-09 the last full backup")
+
+        assert reading.when.precision == Precision.DAY
+        assert reading.when.at == _utc(8, 23)
+        assert reading.text == "the last full backup"
+
+    def test_keeps_the_words_and_the_zone(self) -> None:
+        assert _read("~09:00 back").when.said == "~09:00"
+        assert _read("~09:00 back").when.tz == AMSTERDAM
+        assert _read("09:00 UTC back").when.tz == "UTC"
+        assert _read("09:00 back", tz="+01:00").when.at == _utc(13, 8)
+
+    @pytest.mark.parametrize(
+        "line", ["now it is back", "12 tenants are back", "1:1 with the vendor"]
+    )
+    def test_words_that_only_look_like_times_are_words(self, line: str) -> None:
+        reading = _read(line)
+
+        assert reading.when.at == NOW
+        assert reading.text == line
+
+
+class TestRanges:
+    @pytest.mark.parametrize(
+        "line",
+        ["00:30-06:00 attempts", "00:30 – 06:00 attempts", "00:30 to 06:00 attempts",
+         "00:30 until 06:00: attempts"],
+    )  # fmt: skip
+    def test_a_range_has_both_ends(self, line: str) -> None:
+        reading = _read(line)
+
+        assert (reading.when.at, reading.when.until) == (_utc(12, 23, 30), _utc(13, 5))
+        assert reading.text == "attempts"
+
+    def test_a_range_over_midnight_ends_on_the_next_day(self) -> None:
+        reading = _read("23:50-00:20 short outage")
+
+        assert (reading.when.at, reading.when.until) == (_utc(12, 22, 50), _utc(12, 23, 20))
+
+    def test_a_dated_range_over_midnight_ends_on_the_next_day(self) -> None:
+        reading = _read("2026-01-10 23:50-00:20 short outage")
+
+        assert (reading.when.at, reading.when.until) == (_utc(10, 22, 50), _utc(10, 23, 20))
+
+    def test_both_ends_may_name_their_day(self) -> None:
+        reading = _read("2026-01-10 23:50 - 2026-01-12 00:20 long outage")
+
+        assert reading.when.until == _utc(11, 23, 20)
+
+    def test_an_end_before_the_start_is_refused(self) -> None:
+        with pytest.raises(Unreadable, match="end is before the start"):
+            _read("2026-01-10 23:50 - 2026-01-09 00:20 outage")
+
+    def test_an_end_still_to_come_is_pointed_out(self) -> None:
+        assert "ends in the future" in _read("13:00-15:00 session").remarks[0]
+
+
+class TestClocksThatChange:
+    def test_an_hour_that_was_skipped_is_refused_with_a_way_out(self) -> None:
+        with pytest.raises(Unreadable, match=r"no 02:30 on 2026-03-29.*2026-03-29 01:30 UTC"):
+            _read("2026-03-29 02:30 it broke", now=_utc(30, 12, month=3))
+
+    def test_an_hour_that_came_twice_is_refused_with_both_ways_out(self) -> None:
+        with pytest.raises(Unreadable) as refusal:
+            _read("2026-10-25 02:30 it broke", now=_utc(25, 12, month=10))
+
+        assert "2026-10-25 00:30 UTC" in str(refusal.value)
+        assert "2026-10-25 01:30 UTC" in str(refusal.value)
+
+    def test_within_the_double_hour_only_what_has_passed_is_meant(self) -> None:
+        reading = _read("02:30 it broke", now=_utc(25, 0, 40, month=10))
+
+        assert reading.when.at == _utc(25, 0, 30, month=10)
+
+    def test_a_range_over_the_change_keeps_its_wall_clock(self) -> None:
+        reading = _read("2026-03-29 01:30-03:30 work", now=_utc(30, 12, month=3))
+
+        assert reading.when.at == _utc(29, 0, 30, month=3)
+        assert reading.when.until == _utc(29, 1, 30, month=3)
+
+
+class TestMarks:
+    def test_marks_are_taken_out_of_the_text(self) -> None:
+        reading = _read("00:30-06:00 recovery attempts failed #attempt !failed")
+
+        assert reading.text == "recovery attempts failed"
+        assert reading.tags == ("attempt",)
+        assert reading.outcome == "failed"
+
+    def test_marks_may_stand_anywhere_and_tags_are_told_once(self) -> None:
+        reading = _read("#Storage proxy *mitigated restarted #vendor, #storage !worked")
+
+        assert reading.text == "proxy restarted,"
+        assert reading.tags == ("storage", "vendor")
+        assert (reading.outcome, reading.milestone) == ("worked", "mitigated")
+
+    @pytest.mark.parametrize("text", ["see issue #5", "this is *important*", "a!b c#d", "50 % !"])
+    def test_signs_within_words_are_text(self, text: str) -> None:
+        reading = _read(text)
+
+        assert reading.text == text
+        assert (reading.tags, reading.outcome, reading.milestone) == ((), "", "")
+
+    def test_a_backslash_makes_a_mark_plain_text(self) -> None:
+        reading = _read(r"typed \#hashtag and \!failed")
+
+        assert reading.text == "typed #hashtag and !failed"
+        assert reading.tags == ()
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("line", "sentence"),
+        [
+            ("", "Say what happened"),
+            ("00:30", "Say what happened"),
+            ("-15m #attempt !failed", "Say what happened"),
+            ("25:00 it broke", "25:00 is no time of day"),
+            ("12:14:99 it broke", "12:14:99 is no time of day"),
+            ("12:75 it broke", "12:75 is no time of day"),
+            ("13:00pm it broke", "13:00pm is no time of day"),
+            ("2026-02-30 12:00 it broke", "no day 2026-02-30"),
+            ("2026-13-01 it broke", "no day 2026-13-01"),
+            ("2027-01-12 00:14 it broke", "still to come"),
+            ("-0m it broke", "How long ago"),
+            ("it broke !broken", "!broken is not known"),
+            ("it broke *resolved", "There are *started"),
+            ("it broke !failed !worked", "Only one of"),
+            (f"it broke #{'x' * 41}", "too long"),
+        ],
+    )
+    def test_a_bad_line_is_answered_with_what_to_write(self, line: str, sentence: str) -> None:
+        with pytest.raises(Unreadable) as refusal:
+            _read(line)
+
+        assert sentence in str(refusal.value)
+
+    @pytest.mark.parametrize("line", ["00:30 it broke", "it broke"])
+    def test_for_an_incident_that_is_over_the_day_is_not_guessed(self, line: str) -> None:
+        with pytest.raises(Unreadable, match="This incident is over"):
+            _read(line, over=True)
+
+    @pytest.mark.parametrize(
+        "line",
+        ["2026-01-12 00:30 it broke", "now: it broke", "-5m it broke", "2026-01-12 it broke"],
+    )
+    def test_for_an_incident_that_is_over_a_day_is_enough(self, line: str) -> None:
+        assert _read(line, over=True).text == "it broke"
+
+
+@given(
+    line=st.text(max_size=80), zone=st.sampled_from(["UTC", AMSTERDAM, "+05:30", "America/Lima"])
+)
+def test_any_line_is_read_or_refused(line: str, zone: str) -> None:
+    try:
+        reading = _read(line, tz=zone)
+    except Unreadable:
+        return
+
+    assert reading.text
+    assert reading.when.at is not None
+    assert reading.when.until is None or reading.when.until >= reading.when.at
+
+
+@given(
+    stem=st.sampled_from(["12:30", "2026-01-12 00:14", "-15m", "yesterday 3:00pm", "~9:00"]),
+    noise=st.text(alphabet="0123456789:-–~#!*\\ UTCzapm", max_size=14),
+    shape=st.sampled_from(["{0}{1} words", "{1}{0} words", "{0} - {1} words"]),
+)
+def test_what_nearly_is_a_time_is_read_or_refused(stem: str, noise: str, shape: str) -> None:
+    try:
+        reading = _read(shape.format(stem, noise))
+    except Unreadable:
+        return
+
+    assert reading.text
