@@ -1,0 +1,1 @@
+"""The roof: settings, addresses, the Celery application. Nobody imports it."""

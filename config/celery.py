@@ -1,0 +1,47 @@
+"""The Celery application: queues, limits and the beat of the house."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+app = Celery("highwater")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# A tick that no worker took before the next one came is of no use any more.
+app.conf.beat_schedule = {
+    "settle promises": {
+        "task": "incidents.tasks.settle_promises",
+        "schedule": 10,
+        "options": {"expires": 10},
+    },
+    "carry lost restores on": {
+        "task": "backups.tasks.requeue_lost_jobs",
+        "schedule": 5,
+        "options": {"expires": 5},
+    },
+    "publish what is due": {
+        "task": "statuspage.tasks.publish_due",
+        "schedule": 15,
+        "options": {"expires": 15},
+    },
+    "queue deliveries": {
+        "task": "statuspage.tasks.queue_deliveries",
+        "schedule": 15,
+        "options": {"expires": 15},
+    },
+    "send deliveries": {
+        "task": "notifications.tasks.send_due",
+        "schedule": 5,
+        "options": {"expires": 5},
+    },
+}
+
+
+@setup_logging.connect
+def _keep_djangos_logging(**_arguments: Any) -> None:
+    """Keep the logging of the settings: Celery installs its own unless somebody answers."""

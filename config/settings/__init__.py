@@ -1,0 +1,1 @@
+"""Settings: base is read top to bottom; each overlay gives the values that differ."""

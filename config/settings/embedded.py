@@ -1,0 +1,18 @@
+"""The embedded default: real servers under var/, started by the project, on loopback."""
+
+from config.embedded import addresses
+from config.env import folder
+from config.settings.base import *  # noqa: F403 - an overlay is the base with other values
+from config.settings.base import BASE_DIR, CELERY_BROKER_TRANSPORT_OPTIONS  # noqa: F401
+
+VAR_DIR = folder("VAR_DIR", BASE_DIR / "var")
+EMBEDDED = addresses.load(VAR_DIR)
+
+SECRET_KEY = EMBEDDED.secret_key
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+DATABASES = {"default": EMBEDDED.database()}
+CELERY_BROKER_URL = EMBEDDED.redis_url
+PUBLIC_ROOT = VAR_DIR / "public"
+STATIC_ROOT = VAR_DIR / "static"
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = VAR_DIR / "mail"

@@ -1,0 +1,39 @@
+"""Production: every address and secret comes from the environment, or the start stops."""
+
+from urllib.parse import unquote, urlsplit
+
+from config.env import folder, text, whole, words
+from config.settings.base import *  # noqa: F403 - an overlay is the base with other values
+
+_database = urlsplit(text("DATABASE_URL"))
+
+SECRET_KEY = text("SECRET_KEY")
+ALLOWED_HOSTS = words("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _database.path.lstrip("/"),
+        "USER": unquote(_database.username or ""),
+        "PASSWORD": unquote(_database.password or ""),
+        "HOST": _database.hostname or "",
+        "PORT": str(_database.port or 5432),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5},
+    },
+}
+CELERY_BROKER_URL = text("REDIS_URL")
+VAR_DIR = folder("VAR_DIR")
+PUBLIC_ROOT = folder("PUBLIC_ROOT")
+STATIC_ROOT = folder("STATIC_ROOT")
+
+EMAIL_HOST = text("EMAIL_HOST", "localhost")
+EMAIL_PORT = whole("EMAIL_PORT", 25)
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL")
+
+SECURE_SSL_REDIRECT = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31_536_000
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
