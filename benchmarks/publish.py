@@ -1,0 +1,202 @@
+"""From the commit of an update to its being served: with 10 and with 10,000 past incidents.
+
+    python -m benchmarks.publish
+
+A database and a server of its own; the server is the one of production, in another process. Each
+figure runs from the commit to the first answer that carries the update, over HTTP.
+"""
+
+import http.client
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402 - Django is set up above
+from django.core.management import call_command  # noqa: E402
+from django.db import transaction  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from benchmarks.serving import free_port, serve, wait_for  # noqa: E402
+from incidents import operations  # noqa: E402
+from incidents.models import Component, Incident, StatusUpdate, TimelineEntry  # noqa: E402
+from incidents.values import (  # noqa: E402
+    ComponentStatus,
+    EntryKind,
+    IncidentKind,
+    Phase,
+    ProgressPhase,
+    Severity,
+    UpdateState,
+)
+from statuspage.publisher import publish_all  # noqa: E402
+
+# Updates an incident, and incidents one after the other.
+UPDATES = 25
+INCIDENTS = 8
+WARM_UP = 2
+LIMIT_MS = 250
+BATCH = 1000
+
+
+def main() -> int:
+    call_command("migrate", verbosity=0)
+    root = Path(tempfile.mkdtemp(prefix="public-", dir=settings.VAR_DIR))
+    settings.PUBLIC_ROOT = root
+    now = timezone.now()
+    parts = [operations.add_component(name=f"Component {n}", at=now) for n in range(20)]
+    there, worst = 0, 0.0
+    with _served(root) as port:
+        for wanted in (10, 10_000):
+            _add_past(wanted - there, parts[0], now)
+            there = wanted
+            began = time.perf_counter()
+            publish_all()
+            everything = time.perf_counter() - began
+            times = sorted(found for _number in range(INCIDENTS) for found in _measure(port, parts))
+            p50, p99 = times[len(times) // 2], times[round(len(times) * 0.99) - 1]
+            worst = max(worst, p99)
+            print(
+                f"{wanted:6} past incidents: commit to served p50 {p50:5.0f} ms, "
+                f"p99 {p99:5.0f} ms (limit {LIMIT_MS}), everything anew {everything:.1f} s",
+                flush=True,
+            )
+    return 0 if worst <= LIMIT_MS else 1
+
+
+def _measure(port: int, parts: list[Component]) -> list[float]:
+    """Post updates to an incident with a running restore; return the milliseconds of each."""
+    now = timezone.now()
+    incident = operations.declare_incident(
+        title="Tours are unavailable",
+        severity=Severity.SEV1,
+        at=now,
+        author=None,
+        body="We are looking into it.",
+        components={part.pk: ComponentStatus.PARTIAL_OUTAGE for part in parts[:3]},
+    )
+    operations.report_progress(
+        incident_id=incident.pk,
+        key=f"restore-{incident.pk}",
+        title="Restore",
+        progress=operations.Progress(
+            phase=ProgressPhase.FETCHING,
+            done=10**9,
+            total=10**10,
+            unit="bytes",
+            rate=1e7,
+            eta_low_at=now + timedelta(minutes=10),
+            eta_high_at=now + timedelta(minutes=20),
+            eta_basis="the last 60 s",
+        ),
+        at=now,
+    )
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    found = [_post(connection, incident, number) for number in range(UPDATES + WARM_UP)]
+    operations.resolve_incident(
+        incident_id=incident.pk, body="Over.", at=timezone.now(), author=None
+    )
+    return found[WARM_UP:]
+
+
+def _post(connection: http.client.HTTPConnection, incident: Incident, number: int) -> float:
+    words = f"Update {incident.pk}-{number}: we are still on it."
+    committed: list[float] = []
+    with transaction.atomic():
+        # The first thing after the commit; publishing comes behind it.
+        transaction.on_commit(lambda: committed.append(time.perf_counter()))
+        operations.post_status_update(
+            incident_id=incident.pk,
+            body=words,
+            phase=Phase.IDENTIFIED,
+            at=timezone.now(),
+            author=None,
+        )
+    while True:
+        connection.request("GET", "/api/v2/incidents/unresolved.json")
+        if words.encode() in connection.getresponse().read():
+            return (time.perf_counter() - committed[0]) * 1000
+        time.sleep(0.002)
+
+
+def _add_past(count: int, part: Component, now: datetime) -> None:
+    """Add resolved incidents of the last ten years, with two updates each."""
+    for first in range(0, count, BATCH):
+        numbers = range(first, min(first + BATCH, count))
+        incidents = Incident.objects.bulk_create(
+            _past(now - timedelta(hours=24 + 8.7 * number)) for number in numbers
+        )
+        through: Any = Incident.components.through
+        through.objects.bulk_create(
+            through(incident=incident, component=part) for incident in incidents
+        )
+        for phase, after in ((Phase.INVESTIGATING, 0), (Phase.RESOLVED, 60)):
+            _add_updates(incidents, phase, timedelta(minutes=after))
+
+
+def _past(at: datetime) -> Incident:
+    over = at + timedelta(hours=1)
+    return Incident(
+        title=f"Past incident of {at:%Y-%m-%d}",
+        phase=Phase.RESOLVED,
+        kind=IncidentKind.BACKFILLED,
+        created_at=at,
+        updated_at=over,
+        published_at=at,
+        started_at=at,
+        resolved_at=over,
+    )
+
+
+def _add_updates(incidents: list[Incident], phase: Phase, after: timedelta) -> None:
+    entries = TimelineEntry.objects.bulk_create(
+        TimelineEntry(
+            incident=incident,
+            at=incident.created_at + after,
+            recorded_at=incident.created_at + after,
+            position=1.0,
+            kind=EntryKind.UPDATE,
+            text=f"{phase.label}. " * 20,
+        )
+        for incident in incidents
+    )
+    StatusUpdate.objects.bulk_create(
+        StatusUpdate(
+            incident=entry.incident,
+            entry=entry,
+            body=entry.text,
+            phase=phase,
+            state=UpdateState.PUBLISHED,
+            created_at=entry.recorded_at,
+            published_at=entry.at,
+        )
+        for entry in entries
+    )
+
+
+@contextmanager
+def _served(root: Path) -> Iterator[int]:
+    port = free_port()
+    server: subprocess.Popen[bytes] = serve(root, port)
+    try:
+        wait_for(port)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
