@@ -48,7 +48,7 @@ class Pace:
 
     def rate(self) -> float | None:
         """Return the units a second, None while there is nothing to measure."""
-        if not self._seen or self._span() < SHORTEST_WINDOW_SECONDS:
+        if self._span() < SHORTEST_WINDOW_SECONDS:
             return None
         return (self._seen[-1][1] - self._seen[0][1]) / self._span()
 
@@ -68,7 +68,7 @@ class Pace:
         )
 
     def _span(self) -> float:
-        return self._seen[-1][0] - self._seen[0][0]
+        return self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
 
     def _rates(self) -> list[float]:
         """Return the speeds of the window's thirds."""

@@ -4,6 +4,7 @@ from urllib.parse import unquote, urlsplit
 
 from config.env import folder, text, whole, words
 from config.settings.base import *  # noqa: F403 - an overlay is the base with other values
+from config.settings.base import BASE_DIR
 
 _database = urlsplit(text("DATABASE_URL"))
 
@@ -27,6 +28,7 @@ CELERY_BROKER_URL = text("REDIS_URL")
 VAR_DIR = folder("VAR_DIR")
 PUBLIC_ROOT = folder("PUBLIC_ROOT")
 STATIC_ROOT = folder("STATIC_ROOT")
+BARMAN_BIN_DIR = folder("BARMAN_BIN_DIR", BASE_DIR / ".venv-barman" / "bin")
 
 EMAIL_HOST = text("EMAIL_HOST", "localhost")
 EMAIL_PORT = whole("EMAIL_PORT", 25)

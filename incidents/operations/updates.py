@@ -66,16 +66,13 @@ def post_status_update(
     :raises IncidentResolved: if the incident is over already
     :raises DueInThePast: if a time that is promised has passed
     """
-    resolves = phase == Phase.RESOLVED
-    for due in (When(at=next_update_at), eta):
-        if due is not None and not resolves:
+    if phase != Phase.RESOLVED:
+        for due in filter(None, (When(at=next_update_at), eta)):
             refuse_past(due, at=at)
     with transaction.atomic():
         incident = lock_incident(incident_id)
-        if idempotency_key:
-            known = incident.updates.filter(idempotency_key=idempotency_key).first()
-            if known is not None:
-                return known
+        if known := _known(incident, idempotency_key):
+            return known
         if incident.is_resolved:
             raise IncidentResolved
         update = publish_in(
@@ -84,16 +81,13 @@ def post_status_update(
             phase=phase,
             at=at,
             author=author,
-            component_statuses=(_repaired(incident) if resolves else {})
-            | dict(component_statuses or {}),
+            component_statuses=component_statuses or {},
             next_update_at=next_update_at,
             author_label=author_label,
             idempotency_key=idempotency_key,
             deliver_notifications=deliver_notifications,
         )
-        if resolves:
-            incident.impacts.filter(until=None, at__lte=at).update(until=at)
-        elif eta is not None:
+        if eta is not None and phase != Phase.RESOLVED:
             open_promise(
                 incident,
                 kind=PromiseKind.ETA,
@@ -119,10 +113,8 @@ def draft_status_update(
     """Put an update aside until somebody approves it. The same key returns the same draft."""
     with transaction.atomic():
         incident = lock_incident(incident_id)
-        if idempotency_key:
-            known = incident.updates.filter(idempotency_key=idempotency_key).first()
-            if known is not None:
-                return known
+        if known := _known(incident, idempotency_key):
+            return known
         update = StatusUpdate(
             incident=incident,
             body=body,
@@ -258,6 +250,9 @@ def _publish(
     update.state = UpdateState.PUBLISHED
     update.published_at = at
     update.save()
+    if phase == Phase.RESOLVED:
+        component_statuses = _repaired(incident) | dict(component_statuses)
+        incident.impacts.filter(until=None, at__lte=at).update(until=at)
     _record_changes(update, change_components(component_statuses, at=at))
     keep_next_update(incident, at=at, settled_by=update.entry)
     if phase != incident.phase:
@@ -317,6 +312,12 @@ def _repaired(incident: Incident) -> dict[int, ComponentStatus]:
     held = Component.objects.filter(incidents__in=Incident.objects.open().exclude(pk=incident.pk))
     own = incident.components.exclude(pk__in=held.values("pk"))
     return dict.fromkeys(own.values_list("pk", flat=True), ComponentStatus.OPERATIONAL)
+
+
+def _known(incident: Incident, idempotency_key: str) -> StatusUpdate | None:
+    if not idempotency_key:
+        return None
+    return incident.updates.filter(idempotency_key=idempotency_key).first()
 
 
 def _locked(update_id: int) -> StatusUpdate:

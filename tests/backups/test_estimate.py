@@ -9,6 +9,10 @@ def steady(seconds: int, rate: int, *, start: int = 0) -> Pace:
 
 
 class TestPace:
+    def test_before_the_first_note_there_is_nothing_to_say(self) -> None:
+        assert Pace().rate() is None
+        assert Pace().remaining(1000) is None
+
     def test_knows_nothing_at_first(self) -> None:
         pace = steady(2, 100)
 
