@@ -145,8 +145,8 @@ def serve(root: Path, port: int) -> "subprocess.Popen[bytes]":
         [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"),
             *("--host", "127.0.0.1", "--port", str(port)),
-            # As the supervisor starts it: HTTP/1 alone, and threads enough for the desk behind.
-            *("--http", "1", "--no-ws", "--blocking-threads", "8"),
+            # As the supervisor starts it: HTTP/1 alone, one thread a worker.
+            *("--http", "1", "--no-ws", "--blocking-threads", "1"),
             *("--no-access-log", "--log-level", "error", "benchmarks.serving:served"),
         ],
         cwd=HERE,

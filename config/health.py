@@ -1,8 +1,18 @@
 """Whether the part behind the public page works. The page itself does not need it."""
 
+import sys
+
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
+
+
+def failed(_request: HttpRequest) -> HttpResponse:
+    """Answer a fault of ours; a database that is away is named, with what works meanwhile."""
+    away = isinstance(sys.exc_info()[1], DatabaseError)
+    name = "503.html" if away else "500.html"
+    return HttpResponse(render_to_string(name), status=503 if away else 500)
 
 
 @require_safe

@@ -6,6 +6,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from config.health import health
 
+handler500 = "config.health.failed"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health, name="health"),
     path("api/desk/v1/", include("incidents.api.urls")),

@@ -86,6 +86,11 @@ def incident(incident_id: int) -> Incident:
     return Incident.objects.get(pk=incident_id)
 
 
+def has_incident(incident_id: int) -> bool:
+    """Whether there is an incident of this number."""
+    return Incident.objects.filter(pk=incident_id).exists()
+
+
 def open_with_key(dedup_key: str) -> list[Incident]:
     """Return the open incidents with this key: one or none."""
     return list(Incident.objects.open().filter(dedup_key=dedup_key))

@@ -78,7 +78,12 @@ def _announce(update_id: int, *, at: datetime) -> bool:
         if Announcement.objects.filter(update=update).exists():
             return False
         page = Page.objects.the_one(at=at)
-        followers = list(Subscriber.objects.following().order_by("pk"))
+        followers = list(
+            Subscriber.objects.following()
+            # What was said before somebody followed is no message to them.
+            .filter(confirmed_at__lte=update.published_at)
+            .order_by("pk")
+        )
         for follower in followers:
             _enqueue(page, update, follower, at=at)
         announcement = Announcement(update=update, announced_at=at, recipients=len(followers))

@@ -17,6 +17,7 @@ from backups.operations.registration import (
 )
 from backups.operations.restores import (
     NoBackup,
+    NoSuchIncident,
     NotCancellable,
     NotResumable,
     PointOutOfReach,
@@ -30,6 +31,7 @@ __all__ = [
     "CatalogueUnreadable",
     "LabelRefused",
     "NoBackup",
+    "NoSuchIncident",
     "NotCancellable",
     "NotRegistrable",
     "NotResumable",

@@ -9,6 +9,7 @@ from backups import tasks
 from backups.models import Database, JobState, RecoveryTarget, RestoreJob
 from backups.operations.backups import CatalogueUnreadable, sync_backups
 from incidents.errors import Refused
+from incidents.queries import has_incident
 
 
 class NoBackup(Refused):
@@ -19,6 +20,11 @@ class NoBackup(Refused):
 class PointOutOfReach(Refused):
     code = "point-out-of-reach"
     message = "This moment cannot be restored."
+
+
+class NoSuchIncident(Refused):
+    code = "no-such-incident"
+    message = "There is no incident of this number. Give the number behind INC-."
 
 
 class TargetBusy(Refused):
@@ -58,7 +64,10 @@ def request_restore(
     :raises NoBackup: if there is nothing to restore from
     :raises PointOutOfReach: naming the nearest moment that can be reached
     :raises TargetBusy: if another restore has the recovery target
+    :raises NoSuchIncident: if the incident is not there
     """
+    if incident_id is not None and not has_incident(incident_id):
+        raise NoSuchIncident
     # A storage that does not answer is no refusal: the job waits for it, and finds out then.
     with suppress(CatalogueUnreadable):
         _require_reachable(sync_backups(database_id=database_id, at=at), target_at)

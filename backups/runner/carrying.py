@@ -73,12 +73,9 @@ class _Carrying:
         )
 
     def _tell_start(self) -> None:
-        first = self._attempt.number == 1
-        self._telling.event(
-            JobEvent.STARTED if first else JobEvent.RESUMED,
-            number=self._attempt.number,
-            at=self._now(),
-        )
+        # The start itself is told once there is a plan: what cannot begin is no news.
+        if self._attempt.number > 1:
+            self._telling.event(JobEvent.RESUMED, number=self._attempt.number, at=self._now())
 
     def _succeed(self) -> None:
         at = self._now()

@@ -44,6 +44,7 @@ class Restoration:
         """
         if not self._workspace.has_passed("opened"):
             plan = self._plan()
+            self._telling.started()
             if not self._workspace.has_passed("verified"):
                 self._fetch(plan)
                 self._unpack(plan)

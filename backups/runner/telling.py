@@ -144,6 +144,10 @@ class Telling:
         if fresh and phase != RestorePhase.READY:
             self.event(JobEvent.PHASE_DONE, number=ORDER.index(phase), at=at)
 
+    def started(self) -> None:
+        """Tell that the restore is under way; once, however often it is passed."""
+        self.event(JobEvent.STARTED, number=1, at=self._now())
+
     def event(
         self,
         event: JobEvent,

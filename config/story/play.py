@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
+from typing import TypeVar
 
 import boto3
 from django.conf import settings
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from accounts.models import User
@@ -40,6 +43,9 @@ NIGHT = Faults(
     reset_share=0.25,
 )
 LONGEST_SECONDS = 900
+
+
+Result = TypeVar("Result")
 
 
 class StoryFailed(Exception):
@@ -166,7 +172,7 @@ def _take_backup(database: Database) -> None:
     job = backup_operations.take_backup(database_id=database.pk, at=timezone.now())
     deadline = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < deadline:
-        job.refresh_from_db()
+        _patiently(job.refresh_from_db)
         if job.state == JobState.SUCCEEDED:
             return
         if job.state == JobState.FAILED:
@@ -211,7 +217,13 @@ def _restore_at_night(
             say(f"Restore {job.pk} is on its way, to {target_at:%H:%M:%S} UTC; watch the page")
             _watch(job, say)
         finally:
-            backup_operations.move_storage_location(location_id=storage.pk, endpoint=direct)
+            _patiently(
+                partial(
+                    backup_operations.move_storage_location,
+                    location_id=storage.pk,
+                    endpoint=direct,
+                )
+            )
         seen = proxy.total()
     say(f"The storage refused {seen.errors} requests and broke off {seen.resets} answers meanwhile")
     return job
@@ -221,7 +233,7 @@ def _watch(job: RestoreJob, say: Callable[[str], None]) -> None:
     deadline = time.monotonic() + LONGEST_SECONDS
     told = ""
     while time.monotonic() < deadline:
-        row = backup_queries.restore(job.pk)
+        row = _patiently(partial(backup_queries.restore, job.pk))
         line = f"  {row.get_phase_display()}"
         if row.total:
             line += f", {row.done * 10 // row.total * 10} %"
@@ -234,6 +246,19 @@ def _watch(job: RestoreJob, say: Callable[[str], None]) -> None:
             raise StoryFailed(f"The restore stopped: {row.failure_advice}")
         time.sleep(1)
     raise StoryFailed("The restore did not end in time.")
+
+
+def _patiently(deed: Callable[[], Result]) -> Result:
+    """Do a deed; while the application's own database is away, wait for it. Spectators kill it."""
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while True:
+        try:
+            return deed()
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            connections.close_all()
+            time.sleep(1)
 
 
 def _compare(

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Incident, RoleAssignment
-from incidents.operations.promises import promise_next_update
 from incidents.operations.record import announce, keep_revision, lock_incident, note
 from incidents.operations.updates import (
     change_components,
@@ -187,7 +186,7 @@ def resolve_incident(
 def reopen_incident(
     *, incident_id: int, reason: str, at: datetime, author: User | None
 ) -> Incident:
-    """Open a resolved incident again. Customers who were told of it are to hear next.
+    """Open a resolved incident again. Customers who were told of it hear so.
 
     :raises NotResolved: if it is open
     :raises AlreadyDeclared: if another open incident has its ``dedup_key`` by now
@@ -211,7 +210,14 @@ def reopen_incident(
             kind=EntryKind.PHASE,
         )
         if incident.published_at is not None:
-            promise_next_update(incident, None, at=at, due_at=None)
+            publish_in(
+                incident,
+                body=gettext("This incident is open again. We are looking into it."),
+                phase=Phase.INVESTIGATING,
+                at=at,
+                author=author,
+                component_statuses={},
+            )
         announce(incident_id)
     return incident
 

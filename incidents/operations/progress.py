@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import TextChoices
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -118,7 +117,7 @@ def report_event(
             jobs.meet_eta(incident, key, at=at, settled_by=entry)
         elif event in {JobEvent.FAILED, JobEvent.CANCELLED}:
             jobs.withdraw_eta(incident, key, at=at, settled_by=entry)
-        if _is_news(incident, event, number):
+        if _is_news(incident, key, event, number):
             jobs.tell(incident, report, event.value, figures, key=external_id, at=at)
         announce(incident_id)
     return entry
@@ -132,13 +131,17 @@ _OUTCOME = {
 }
 
 
-def _is_news(incident: Incident, event: JobEvent, number: int) -> bool:
+def _is_news(incident: Incident, key: str, event: JobEvent, number: int) -> bool:
     if event == JobEvent.ATTEMPT_FAILED:
         # One attempt that was interrupted is news; the next ones are in the report.
         return number == 1
     if event == JobEvent.FINISHED:
         # All data is back only when the last restore says so.
         return not incident.progress_reports.filter(ended_at=None).exists()
+    if event in {JobEvent.FAILED, JobEvent.CANCELLED}:
+        # Customers were not told of a restore that never began.
+        began = f"{key}:{JobEvent.STARTED.value}:"
+        return incident.entries.filter(external_id__startswith=began).exists()
     return event.value in wording.UPDATES
 
 
@@ -191,7 +194,7 @@ def _figures(incident: Incident, progress: Progress) -> dict[str, str]:
 def _amount(progress: Progress) -> str:
     """Return how much the phase handled: "253.1 MB", "12 items" or nothing."""
     if progress.unit == "bytes":
-        return filesizeformat(progress.done)
+        return f"{progress.done / 1e6:.1f} MB"
     return f"{progress.done} {progress.unit}" if progress.unit else ""
 
 

@@ -18,6 +18,7 @@ from incidents.values import (
     Severity,
     Source,
     When,
+    zone,
 )
 
 # Minutes until customers hear next, by severity and phase: GitLab's public handbook.
@@ -71,7 +72,7 @@ def make_promise(
         note(
             incident,
             gettext("Promised: %(kind)s, %(text)s")
-            % {"kind": kind.label, "text": text or due.said or _spoken(due)},
+            % {"kind": kind.label, "text": text or due.said or _spoken(due, incident.tz)},
             at=at,
             author=author,
             kind=EntryKind.NOTE,
@@ -170,9 +171,9 @@ def open_promise(
 
 
 def promise_next_update(
-    incident: Incident, update: StatusUpdate | None, *, at: datetime, due_at: datetime | None
+    incident: Incident, update: StatusUpdate, *, at: datetime, due_at: datetime | None
 ) -> Promise:
-    """Open the promise that every published update of an open incident makes, and a reopening."""
+    """Open the promise that every published update of an open incident makes."""
     due_at = due_at or at + cadence(Severity(incident.severity), Phase(incident.phase))
     return open_promise(
         incident, kind=PromiseKind.NEXT_UPDATE, due=When(at=due_at), at=at, made_in=update
@@ -243,7 +244,7 @@ def _note_settled(promise: Promise, *, at: datetime, author: User | None) -> Non
         % {
             "kind": promise.get_kind_display(),
             "outcome": promise.get_outcome_display().lower(),
-            "due": promise.due_said or _spoken(When.of(promise, "due_")),
+            "due": promise.due_said or _spoken(When.of(promise, "due_"), promise.incident.tz),
         },
         at=at,
         author=author,
@@ -254,11 +255,11 @@ def _note_settled(promise: Promise, *, at: datetime, author: User | None) -> Non
     promise.save(update_fields=["settled_by"])
 
 
-def _spoken(when: When) -> str:
-    """Return a time in figures, in UTC: for the record, which is read in every zone."""
+def _spoken(when: When, tz: str) -> str:
+    """Return a time in figures, in the incident's zone, the zone named."""
     if when.at is None:
         return gettext("at an unknown time")
-    spoken = f"{when.at:%Y-%m-%d %H:%M}"
-    if when.until is not None:
-        spoken += f" – {when.until:%Y-%m-%d %H:%M}"
-    return f"{spoken} UTC"
+    start, end = (
+        f"{at.astimezone(zone(tz)):%Y-%m-%d %H:%M %Z}" for at in (when.at, when.until or when.at)
+    )
+    return start if start == end else f"{start} – {end}"

@@ -24,7 +24,10 @@ _THOUSAND = 1000
 
 @register.simple_tag
 def moment(at: datetime | None, tz: str = "UTC", style: str = "full") -> str:
-    """Write a moment in a zone, with UTC behind it. ``style``: full, clock or day."""
+    """Write a moment in a zone, with UTC behind it.
+
+    ``style``: full, exact (with seconds), clock or day.
+    """
     if at is None:
         return _("not known")
     return _tagged(at, _written(at.astimezone(zone(tz)), style))
@@ -175,6 +178,8 @@ def _written(local: datetime, style: str) -> str:
             return f"{local:%H:%M}"
         case "day":
             return f"{local.day} {local:%B %Y}"
+        case "exact":
+            return f"{local.day} {local:%b %Y, %H:%M:%S}"
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 

@@ -72,19 +72,24 @@ def _promise(facts: Facts, promise: Promise, now: datetime) -> dict[str, Any]:
 
 def _progress(facts: Facts, report: ProgressReport, now: datetime) -> dict[str, Any]:
     silent_from = stale_at(facts, report)
+    stale = silent_from is not None and silent_from <= now
+    # Of a job that is silent, nobody knows how fast it is or when it ends.
+    rate, low, high = (
+        (None, None, None) if stale else (report.rate, report.eta_low_at, report.eta_high_at)
+    )
     return {
         "title": report.title,
         "state": report.state,
-        "stale": silent_from is not None and silent_from <= now,
+        "stale": stale,
         "phase": report.phase,
         "phase_description": str(ProgressPhase(report.phase).label),
         "done": report.done,
         "total": report.total,
         "unit": report.unit or None,
-        "rate": report.rate,
-        "eta_from": iso_or_none(report.eta_low_at, facts.zone),
-        "eta_to": iso_or_none(report.eta_high_at, facts.zone),
-        "eta_basis": report.eta_basis or None,
+        "rate": rate,
+        "eta_from": iso_or_none(low, facts.zone),
+        "eta_to": iso_or_none(high, facts.zone),
+        "eta_basis": (high and report.eta_basis) or None,
         "data_until": iso_or_none(report.data_until_at, facts.zone),
         "started_at": iso(report.started_at, facts.zone),
         "heartbeat_at": iso(report.heartbeat_at, facts.zone),

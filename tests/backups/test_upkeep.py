@@ -8,7 +8,7 @@ from backups import runner
 from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob
 from backups.runner.lease import worker_name
 from incidents.models import TimelineEntry
-from incidents.operations import Progress, declare_incident, report_progress
+from incidents.operations import JobEvent, Progress, declare_incident, report_event
 from incidents.values import Phase, ProgressPhase, ProgressState, Severity
 from tests.backups.factories import RestoreJobFactory
 from tests.factories import NOON
@@ -90,10 +90,12 @@ class TestUntoldEnds:
         job: RestoreJob = RestoreJobFactory.create(
             incident=incident, state=state, ended_at=NOON, **fields
         )
-        report_progress(
+        report_event(
             incident_id=incident.pk,
             key=job.key,
             title="Database restore",
+            event=JobEvent.STARTED,
+            number=1,
             progress=Progress(phase=ProgressPhase.VERIFYING),
             at=NOON,
         )
@@ -110,7 +112,7 @@ class TestUntoldEnds:
         report = job.incident.progress_reports.get()
         assert report.state == ProgressState.SUCCEEDED
         assert job.incident.phase == Phase.MONITORING
-        assert job.incident.updates.count() == 1
+        assert job.incident.updates.count() == 2
 
     def test_a_cancelled_restore_is_no_silent_one(self) -> None:
         job = self._ended(JobState.CANCELLED)
@@ -120,7 +122,7 @@ class TestUntoldEnds:
         assert job.incident is not None
         report = job.incident.progress_reports.get()
         assert (report.state, report.ended_at) == (ProgressState.CANCELLED, LATER)
-        assert "ended this way" in job.incident.updates.get().body
+        assert "ended this way" in job.incident.updates.newest_first()[0].body
 
     def test_a_stopped_restore_is_told_as_stopped_and_stays_open(self) -> None:
         job = self._ended(JobState.FAILED, failure_code="disk-too-small")
@@ -131,4 +133,15 @@ class TestUntoldEnds:
         assert job.incident is not None
         report = job.incident.progress_reports.get()
         assert (report.state, report.ended_at) == (ProgressState.FAILED, None)
-        assert job.incident.updates.count() == 1
+        assert job.incident.updates.count() == 2
+
+    def test_of_a_restore_that_never_began_customers_hear_nothing(self) -> None:
+        job = self._ended(JobState.FAILED, failure_code="directory-not-empty")
+        assert job.incident is not None
+        job.incident.entries.filter(kind="job").delete()
+        told = job.incident.updates.count()
+
+        runner.waiting_restores(at=LATER)
+
+        assert job.incident.updates.count() == told
+        assert job.incident.entries.filter(external_id__contains="restore_failed").exists()

@@ -6,11 +6,13 @@ import sys
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.db import OperationalError
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from config import env
 from config.checks import check_times
+from config.health import failed
 
 
 class TestEnvironment:
@@ -83,3 +85,20 @@ def test_times_that_contradict_each_other_stop_the_start(settings: Settings) -> 
 @pytest.mark.django_db
 def test_health_says_whether_the_database_answers(client: Client) -> None:
     assert client.get("/healthz").json() == {"database": "ok"}
+
+
+class TestFailed:
+    def test_a_database_that_is_away_is_named(self) -> None:
+        try:
+            raise OperationalError
+        except OperationalError:
+            answer = failed(RequestFactory().get("/desk/"))
+
+        assert answer.status_code == 503
+        assert "emergency_notice" in answer.content.decode()
+
+    def test_any_other_fault_is_ours(self) -> None:
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            assert failed(RequestFactory().get("/desk/")).status_code == 500

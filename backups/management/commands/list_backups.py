@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from backups import operations, queries
@@ -25,7 +24,7 @@ class Command(BaseCommand):
             proof = "with manifest" if backup.has_manifest else "without manifest"
             self.stdout.write(
                 f"{backup.engine_id}  {backup.label}  ended {backup.ended_at:%Y-%m-%d %H:%M:%S} UTC"
-                f"  {filesizeformat(backup.stored_bytes or 0)}  {proof}"
+                f"  {(backup.stored_bytes or 0) / 1e6:.1f} MB  {proof}"
             )
         if database.earliest_restorable_at is None:
             self.stdout.write("Nothing can be restored: there is no finished backup.")

@@ -183,10 +183,10 @@ def programs(port: int, var_dir: Path) -> list[Program]:
     queues = ("--queues", ",".join(_queues()))
     worker = (*celery, "worker", "--loglevel", "INFO", *queues, *pool)
     place = ("--host", HOST, "--port", str(port))
-    workers = ("--workers", str(os.cpu_count() or 1), "--respawn-failed-workers")
+    workers = ("--workers", str(2 * (os.cpu_count() or 1)), "--respawn-failed-workers")
     # HTTP/1 alone costs a third less a request. A desk request that waits for the database must
     # not hold up the public page: hence the threads.
-    http = ("--http", "1", "--no-ws", "--blocking-threads", "8")
+    http = ("--http", "1", "--no-ws", "--blocking-threads", "1")
     web = (PYTHON, "-m", "granian", "--interface", "wsgi", *http, *place, *workers)
     schedule = str(var_dir / "run" / "beat-schedule")
     return [
