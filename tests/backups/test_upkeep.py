@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from backups import runner
+from backups import operations, runner
 from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob
 from backups.runner.lease import worker_name
 from incidents.models import TimelineEntry
@@ -145,3 +145,15 @@ class TestUntoldEnds:
 
         assert job.incident.updates.count() == told
         assert job.incident.entries.filter(external_id__contains="restore_failed").exists()
+
+
+def test_a_restore_for_an_incident_that_is_not_there_is_refused() -> None:
+    job = RestoreJobFactory.create()
+
+    with pytest.raises(operations.NoSuchIncident):
+        operations.request_restore(
+            database_id=job.database_id,
+            recovery_target_id=job.target_id,
+            incident_id=999_999,
+            at=NOON,
+        )

@@ -54,6 +54,14 @@ class TestQueueDeliveries:
 
         assert queue_deliveries(at=NOON + 3 * MINUTE) == 0
 
+    def test_what_was_said_before_somebody_followed_is_not_sent_to_them(self) -> None:
+        _declare()
+        add_subscriber(email="ada@example.com", at=NOON + 2 * MINUTE)
+
+        queue_deliveries(at=NOON + 3 * MINUTE)
+
+        assert not Delivery.objects.exists()
+
     def test_leaves_out_what_is_not_for_them(self) -> None:
         add_subscriber(email="ada@example.com", at=NOON)
         _declare(visibility=Visibility.INTERNAL)

@@ -153,6 +153,17 @@ def test_reopening_promises_the_next_update() -> None:
     assert queries.open_promise(incident.pk, PromiseKind.NEXT_UPDATE) is not None
 
 
+def test_reopening_tells_customers_who_knew() -> None:
+    incident = IncidentFactory.create(over=True)
+
+    operations.reopen_incident(incident_id=incident.pk, reason="alarm", at=NOON, author=None)
+
+    told = incident.updates.published().get()
+    assert told.phase == Phase.INVESTIGATING
+    assert "open again" in told.body
+    assert "alarm" not in told.body
+
+
 def test_reopening_is_refused_while_another_has_the_key() -> None:
     over = IncidentFactory.create(over=True, dedup_key="pg")
     IncidentFactory.create(dedup_key="pg")
