@@ -69,6 +69,9 @@ class AddEntrySerializer(serializers.Serializer[Any]):
     milestone = serializers.ChoiceField(choices=Milestone.choices, default="", allow_blank=True)
     is_public = serializers.BooleanField(default=False)
     external_id = serializers.CharField(default="", allow_blank=True, max_length=200)
+    evidence_url = serializers.URLField(
+        default="", allow_blank=True, max_length=2000, help_text="A link to what shows it."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Put the parts of the time together, as ``when``; None where no time is given."""

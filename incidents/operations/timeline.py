@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from incidents.errors import Refused
-from incidents.models import Evidence, Incident, TimelineEntry
+from incidents.models import Incident, TimelineEntry
 from incidents.operations.record import (
     announce,
     holder_of,
@@ -61,8 +61,11 @@ def add_entry(
     actor_label: str = "",
     source: Source = Source.WEB,
     external_id: str = "",
+    evidence_url: str = "",
 ) -> TimelineEntry:
     """Write down something that happened. ``when`` is its own time, ``at`` that of writing.
+
+    ``evidence_url`` is a link to what shows that it is so.
 
     The same ``source`` and ``external_id`` again returns the entry that is there.
 
@@ -98,6 +101,8 @@ def add_entry(
             **when.fields(),
         )
         entry.save(force_insert=True)
+        if evidence_url:
+            entry.evidence.create(url=evidence_url)
         read_milestone(incident, milestone)
         announce(incident_id)
     return entry
@@ -161,13 +166,6 @@ def restore_entry(*, entry_id: int, at: datetime, author: User | None) -> Timeli
     :raises MilestoneTaken: if another entry holds its milestone by now
     """
     return _set_deleted(entry_id, deleted_at=None, at=at, author=author)
-
-
-def attach_evidence(*, entry_id: int, url: str, caption: str = "") -> Evidence:
-    """Link what shows that the entry is so."""
-    evidence = Evidence(entry_id=entry_id, url=url, caption=caption)
-    evidence.save(force_insert=True)
-    return evidence
 
 
 def _set_deleted(

@@ -51,6 +51,25 @@ def test_an_incident_is_declared_written_down_and_told(api: APIClient) -> None:
     assert component.status == "major_outage"
 
 
+def test_an_entry_may_bring_its_evidence(api: APIClient) -> None:
+    incident = IncidentFactory.create()
+    link = "https://graphs.example.org/night"
+
+    answer = api.post(
+        f"{ADDRESS}{incident.pk}/entries/",
+        {"text": "The storage was slow", "evidence_url": link},
+        format="json",
+    )
+    refused = api.post(
+        f"{ADDRESS}{incident.pk}/entries/",
+        {"text": "?", "evidence_url": "javascript:alert(1)"},
+        format="json",
+    )
+
+    assert (answer.status_code, refused.status_code) == (201, 400)
+    assert incident.entries.get().evidence.get().url == link
+
+
 def test_a_refusal_is_409_with_its_code(api: APIClient) -> None:
     incident = IncidentFactory.create(over=True)
 
