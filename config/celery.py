@@ -19,15 +19,30 @@ app.conf.beat_schedule = {
         "schedule": 10,
         "options": {"expires": 10},
     },
+    "carry maintenances on": {
+        "task": "incidents.tasks.advance_maintenances",
+        "schedule": 10,
+        "options": {"expires": 10},
+    },
     "carry lost restores on": {
         "task": "backups.tasks.requeue_lost_jobs",
         "schedule": 5,
         "options": {"expires": 5},
     },
+    "tell how fresh backups are": {
+        "task": "backups.tasks.tell_proofs",
+        "schedule": 600,
+        "options": {"expires": 600},
+    },
     "publish what is due": {
         "task": "statuspage.tasks.publish_due",
         "schedule": 15,
         "options": {"expires": 15},
+    },
+    "copy the pages elsewhere": {
+        "task": "statuspage.tasks.push_targets",
+        "schedule": 5,
+        "options": {"expires": 5},
     },
     "queue deliveries": {
         "task": "statuspage.tasks.queue_deliveries",

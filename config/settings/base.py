@@ -12,6 +12,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = BASE_DIR / "var"
 # Where the finished public page lies. The web process serves it without asking anybody.
 PUBLIC_ROOT = VAR_DIR / "public"
+# Networks of proxies before the web server: what they say of where a visitor comes from counts.
+TRUSTED_PROXIES: list[str] = []
 # The founding report and the example documents. Tests that need them skip by name without.
 SHARED_DIR = BASE_DIR.parent / "shared"
 
@@ -38,7 +40,6 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -79,7 +80,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Staff and programs work in English; pages, feeds and mails speak the language of their page.
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("nl", "Nederlands"), ("de", "Deutsch"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -150,7 +154,7 @@ STALE_AFTER_SECONDS = 30
 # The barman-cloud programs, in an environment of their own.
 BARMAN_BIN_DIR = BASE_DIR / ".venv-barman" / "bin"
 # What rows name as "settings:NAME": {"access_key": ..., "secret_key": ...} or {"password": ...}.
-BACKUP_CREDENTIALS: dict[str, dict[str, str]] = {}
+CREDENTIALS: dict[str, dict[str, str]] = {}
 # How long a backup or a restore waits for a storage that does not answer at all.
 STORAGE_OUTAGE_SECONDS = 6 * 3600
 # How long one answer of the storage may be silent before it is asked again.

@@ -9,7 +9,8 @@ VAR_DIR = folder("VAR_DIR", BASE_DIR / "var")
 EMBEDDED = addresses.load(VAR_DIR)
 
 SECRET_KEY = EMBEDDED.secret_key
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+# Browsers take every name under .localhost for this machine: hosts for further pages.
+ALLOWED_HOSTS = [".localhost", "127.0.0.1", "[::1]"]
 DATABASES = {"default": EMBEDDED.database()}
 CELERY_BROKER_URL = EMBEDDED.redis_url
 PUBLIC_ROOT = VAR_DIR / "public"

@@ -28,6 +28,7 @@ CELERY_BROKER_URL = text("REDIS_URL")
 VAR_DIR = folder("VAR_DIR")
 PUBLIC_ROOT = folder("PUBLIC_ROOT")
 STATIC_ROOT = folder("STATIC_ROOT")
+TRUSTED_PROXIES = words("TRUSTED_PROXIES", "")
 BARMAN_BIN_DIR = folder("BARMAN_BIN_DIR", BASE_DIR / ".venv-barman" / "bin")
 
 EMAIL_HOST = text("EMAIL_HOST", "localhost")
