@@ -9,3 +9,8 @@ from incidents import operations
 @shared_task
 def settle_promises() -> None:
     operations.settle_due_promises(at=timezone.now())
+
+
+@shared_task
+def advance_maintenances() -> None:
+    operations.advance_maintenances(at=timezone.now())

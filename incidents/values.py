@@ -18,6 +18,24 @@ class Phase(TextChoices):
     RESOLVED = "resolved", _("Resolved")
 
 
+class MaintenanceState(TextChoices):
+    """How far planned work is, in the words of every status page; it can also be called off."""
+
+    SCHEDULED = "scheduled", _("Scheduled")
+    IN_PROGRESS = "in_progress", _("In progress")
+    VERIFYING = "verifying", _("Verifying")
+    COMPLETED = "completed", _("Completed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+    @property
+    def is_running(self) -> bool:
+        return self in (MaintenanceState.IN_PROGRESS, MaintenanceState.VERIFYING)
+
+    @property
+    def is_over(self) -> bool:
+        return self in (MaintenanceState.COMPLETED, MaintenanceState.CANCELLED)
+
+
 class Severity(TextChoices):
     SEV1 = "sev1", _("SEV1: critical")
     SEV2 = "sev2", _("SEV2: major")
@@ -101,6 +119,13 @@ class UpdateState(TextChoices):
     DRAFT = "draft", _("Draft")
     PUBLISHED = "published", _("Published")
     DISCARDED = "discarded", _("Discarded")
+
+
+class TemplateKind(TextChoices):
+    """What a prepared message is for."""
+
+    UPDATE = "update", _("An update")
+    INCIDENT = "incident", _("A new incident")
 
 
 class PromiseKind(TextChoices):
@@ -189,6 +214,25 @@ class ProgressPhase(TextChoices):
     REPLAYING = "replaying", _("Bringing back later changes")
     VERIFYING = "verifying", _("Checking what came back")
     READY = "ready", _("Finished")
+
+
+class TenantState(TextChoices):
+    """How far one tenant's data is in a restore, in words for the tenant."""
+
+    WAITING = "waiting", _("Waiting")
+    RESTORING = "restoring", _("Being restored")
+    RESTORED = "restored", _("Restored, not checked yet")
+    VERIFIED = "verified", _("Restored and checked")
+    # It came into being after the moment up to which the restore goes.
+    ABSENT = "absent", _("Not in this backup")
+
+
+class ProvenHow(TextChoices):
+    """By what it was proven that backups can be restored."""
+
+    RESTORE = "restore", _("a restore")
+    DRILL = "drill", _("a restore drill")
+    CHECK = "check", _("a check")
 
 
 class Precision(TextChoices):

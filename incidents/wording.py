@@ -1,15 +1,24 @@
 """What a job says to customers: plain sentences, which staff may replace by their own.
 
 A sentence takes figures by name and nothing else, so that no word of an engine, no path, host
-or bucket can reach the page. ``NAMES`` are those there are.
+or bucket can reach the page. ``NAMES`` are those there are. What is ours is said in every
+language that a page may have; staff's own words stay as they are, around figures in each.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Any
 
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from incidents import spoken
 from incidents.models import UpdateTemplate
+from incidents.values import ProgressPhase
 
 # code: what customers are told. Staff see these at the desk and may replace each.
 UPDATES = {
@@ -37,6 +46,19 @@ UPDATES = {
     "restore_finished": _(
         "All data up to {data_until} is back and has been checked. We are watching the service."
     ),
+    "maintenance_scheduled": _("This maintenance is planned from {begins} until {ends}."),
+    "maintenance_reminder": _("A reminder: this maintenance begins at {begins}."),
+    "maintenance_moved": _("This maintenance is now planned from {begins} until {ends}."),
+    "maintenance_started": _("The maintenance has begun. It is planned until {ends}."),
+    "maintenance_extended": _("We need more time. The maintenance is now planned until {ends}."),
+    "maintenance_verifying": _("The work is done. We are checking that everything is as it was."),
+    "maintenance_finished": _("The maintenance is finished."),
+    "maintenance_cancelled": _("This maintenance has been called off."),
+    "maintenance_written": _("This maintenance took place from {begins} until {ends}."),
+    "maintenance_missed": _(
+        "This maintenance was planned from {begins} until {ends}. This page could not follow it "
+        "at that time, and only notes now that its time is over."
+    ),
 }
 
 # The figures that a sentence may name, and what each stands for.
@@ -48,6 +70,8 @@ NAMES = {
     "data_until": _("the moment up to which everything is, or will be, back"),
     "attempts": _("which attempt this is"),
     "amount": _("how much has been brought back"),
+    "begins": _("when a maintenance is planned to begin"),
+    "ends": _("until when a maintenance is planned"),
 }
 
 # code: what the timeline says.
@@ -63,6 +87,29 @@ ENTRIES = {
 }
 
 
+# The parts of a restore, as they stand within a sentence.
+_PHASES = {
+    ProgressPhase.PREPARING: _("preparing the recovery"),
+    ProgressPhase.FETCHING: _("copying the backup"),
+    ProgressPhase.UNPACKING: _("unpacking the backup"),
+    ProgressPhase.REPLAYING: _("bringing back later changes"),
+    ProgressPhase.VERIFYING: _("checking what came back"),
+    ProgressPhase.READY: _("finished"),
+}
+
+# What a job's estimate rests on, as it is stored.
+_USUAL = "usual:"
+_LAST_SECONDS = re.compile("last:([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """A text in English, and what it is in the other languages that have it."""
+
+    text: str
+    translations: Mapping[str, str]
+
+
 class _Figures(dict[str, Any]):
     """What a sentence may name. A name that staff invented stays visible as it is."""
 
@@ -70,15 +117,72 @@ class _Figures(dict[str, Any]):
         return "{" + name + "}"
 
 
-def update_text(code: str, figures: Mapping[str, Any]) -> str:
-    """Return what customers are told for this code, in staff's words if they wrote any."""
+def update_wording(code: str, figures: Callable[[], Mapping[str, Any]]) -> Wording:
+    """Return what customers are told for this code, in staff's words if they wrote any.
+
+    ``figures`` is asked once for each language, while that is active.
+    """
     own = UpdateTemplate.objects.filter(code=code).values_list("body", flat=True).first()
-    return fill(own or str(UPDATES[code]), figures)
+
+    def said(language: str) -> str:
+        with translation.override(language):
+            return fill(own or str(UPDATES[code]), figures())
+
+    text = said(settings.LANGUAGE_CODE)
+    others = {language: said(language) for language, _name in settings.LANGUAGES}
+    # Staff's own words without any figure are the same everywhere, and need no translation.
+    return Wording(
+        text=text,
+        translations={language: words for language, words in others.items() if words != text},
+    )
 
 
 def entry_text(code: str, figures: Mapping[str, Any]) -> str:
     """Return what the timeline says for this code."""
     return fill(str(ENTRIES[code]), figures)
+
+
+def basis_words(basis: str) -> str:
+    """Return what an estimate rests on, in words: a job's measure, or what a person wrote."""
+    if basis == _USUAL:
+        return gettext("usual speeds")
+    measured = _LAST_SECONDS.fullmatch(basis)
+    return gettext("the speed of the last {} s").format(measured[1]) if measured else basis
+
+
+def phase_words(phase: ProgressPhase) -> str:
+    """Return the part of a restore, as it stands within a sentence."""
+    return str(_PHASES[phase])
+
+
+def progress_words(phase: ProgressPhase, percent: int | None) -> str:
+    """Return the part that is under way, and how far it is if that can be told."""
+    if percent is None:
+        return phase_words(phase)
+    return gettext("{phase}, {share}").format(phase=phase_words(phase), share=spoken.share(percent))
+
+
+def eta_words(low: datetime | None, high: datetime | None, zone: tzinfo) -> str:
+    """Return a sentence with the range in which a job ends; nothing while that is not known."""
+    if low is None or high is None:
+        return ""
+    return gettext("We expect to be done between {start} and {end}.").format(
+        start=spoken.moment_within(low, zone), end=spoken.moment_within(high, zone)
+    )
+
+
+def horizon_words(until: datetime | None, zone: tzinfo) -> str:
+    """Return up to when data comes back, to stand behind "up to"."""
+    if until is None:
+        return gettext("the last archived change")
+    return spoken.moment_within(until, zone)
+
+
+def amount_words(done: int, unit: str) -> str:
+    """Return how much was handled: "253 MB", "12 items" or nothing."""
+    if unit == "items":
+        return ngettext("{} item", "{} items", done).format(spoken.number(done))
+    return spoken.amount(done, unit) if unit else ""
 
 
 def fill(sentence: str, figures: Mapping[str, Any]) -> str:

@@ -6,7 +6,14 @@ import factory
 from factory.django import DjangoModelFactory
 
 from accounts.models import User
-from incidents.models import Component, Incident, ProgressReport, StatusUpdate, TimelineEntry
+from incidents.models import (
+    Component,
+    Incident,
+    Maintenance,
+    ProgressReport,
+    StatusUpdate,
+    TimelineEntry,
+)
 from incidents.values import Phase, UpdateState
 
 NOON = datetime(2026, 1, 12, 12, 0, tzinfo=UTC)
@@ -100,3 +107,17 @@ class ProgressReportFactory(DjangoModelFactory[ProgressReport]):
     unit = "bytes"
     started_at = NOON
     heartbeat_at = NOON
+
+
+class MaintenanceFactory(DjangoModelFactory[Maintenance]):
+    """Work planned from one o'clock until three, which customers know of."""
+
+    class Meta:
+        model = Maintenance
+
+    title = "Database upgrade"
+    scheduled_for = NOON + HOUR
+    scheduled_until = NOON + 3 * HOUR
+    created_at = NOON
+    updated_at = NOON
+    published_at = NOON

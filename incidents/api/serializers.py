@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from incidents.models import Component, Incident, StatusUpdate, TimelineEntry
+from incidents.operations import PastUpdate
 from incidents.values import (
     ComponentStatus,
     EntryKind,
@@ -13,6 +14,7 @@ from incidents.values import (
     Phase,
     Precision,
     Severity,
+    Visibility,
     When,
 )
 
@@ -52,6 +54,9 @@ class DeclareSerializer(serializers.Serializer[Any]):
     )
     started_at = serializers.DateTimeField(default=None, allow_null=True)
     dedup_key = serializers.CharField(default="", allow_blank=True, max_length=200)
+    deliver_notifications = serializers.BooleanField(
+        default=True, help_text="Whether those who follow the page are sent the body."
+    )
 
 
 class AddEntrySerializer(serializers.Serializer[Any]):
@@ -95,13 +100,52 @@ class PostUpdateSerializer(serializers.Serializer[Any]):
         help_text="Status by the component's public id.",
     )
     idempotency_key = serializers.CharField(default="", allow_blank=True, max_length=200)
+    deliver_notifications = serializers.BooleanField(
+        default=True, help_text="Whether those who follow the page are sent it."
+    )
 
     def validate_component_statuses(self, value: dict[str, str]) -> dict[int, ComponentStatus]:
         """Turn public ids into ours.
 
         :raises ValidationError: if there is no component with such an id
         """
-        known = dict(Component.objects.filter(public_id__in=value).values_list("public_id", "pk"))
-        if missing := sorted(set(value) - set(known)):
-            raise serializers.ValidationError(f"There is no component {', '.join(missing)}.")
-        return {known[name]: ComponentStatus(status) for name, status in value.items()}
+        return _by_our_id(value)
+
+
+class PastUpdateSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    phase = serializers.ChoiceField(choices=Phase.choices)
+    body = serializers.CharField(max_length=25_000)
+
+
+class BackfillSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=140)
+    severity = serializers.ChoiceField(choices=Severity.choices)
+    summary = serializers.CharField(default="", allow_blank=True)
+    began_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField()
+    updates = PastUpdateSerializer(many=True, default=list)
+    components = serializers.DictField(
+        child=serializers.ChoiceField(choices=ComponentStatus.choices),
+        default=dict,
+        help_text="The worst status that it showed, by the component's public id.",
+    )
+    corrects_history = serializers.BooleanField(default=True)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PUBLIC)
+
+    def validate_components(self, value: dict[str, str]) -> dict[int, ComponentStatus]:
+        """Turn public ids into ours.
+
+        :raises ValidationError: if there is no component with such an id
+        """
+        return _by_our_id(value)
+
+    def validate_updates(self, value: list[dict[str, Any]]) -> list[PastUpdate]:
+        return [PastUpdate(**update | {"phase": Phase(update["phase"])}) for update in value]
+
+
+def _by_our_id(value: dict[str, str]) -> dict[int, ComponentStatus]:
+    known = dict(Component.objects.filter(public_id__in=value).values_list("public_id", "pk"))
+    if missing := sorted(set(value) - set(known)):
+        raise serializers.ValidationError(f"There is no component {', '.join(missing)}.")
+    return {known[name]: ComponentStatus(status) for name, status in value.items()}

@@ -14,6 +14,7 @@ from accounts.models import User
 from incidents import operations, queries
 from incidents.api.serializers import (
     AddEntrySerializer,
+    BackfillSerializer,
     DeclareSerializer,
     EntrySerializer,
     IncidentSerializer,
@@ -45,6 +46,17 @@ class IncidentViewSet(viewsets.ReadOnlyModelViewSet[Incident]):
         incident = operations.declare_incident(
             **asked,
             started=When(at=started_at) if started_at else None,
+            at=timezone.now(),
+            author=_author(request),
+            source=Source.API,
+        )
+        return Response(IncidentSerializer(incident).data, status=status.HTTP_201_CREATED)
+
+    @action(detail=False, methods=["post"])
+    def backfill(self, request: Request) -> Response:
+        """Write an incident down that is over. Nobody is notified."""
+        incident = operations.backfill_incident(
+            **_checked(BackfillSerializer(data=request.data)),
             at=timezone.now(),
             author=_author(request),
             source=Source.API,

@@ -1,6 +1,8 @@
 """What the desk asks for, and whether the answers can be meant. Forms validate and never save."""
 
-from incidents.forms.components import ComponentForm, ComponentStatusForm
+from incidents.forms.backfill import MOST_UPDATES, BackfillForm, PastUpdates
+from incidents.forms.components import ComponentForm, ComponentStatusForm, HistoryForm
+from incidents.forms.impacts import ImpactForm
 from incidents.forms.incident import (
     DeclareForm,
     EditIncidentForm,
@@ -11,24 +13,48 @@ from incidents.forms.incident import (
 )
 from incidents.forms.learning import ActionFilterForm, ActionForm, CauseForm, MoveActionForm
 from incidents.forms.lists import IncidentFilterForm
+from incidents.forms.maintenance import (
+    DeedForm,
+    EditMaintenanceForm,
+    ExtendForm,
+    MaintenanceTemplateForm,
+    MaintenanceUpdateForm,
+    MoveForm,
+    ScheduleForm,
+    WindowForm,
+    plan_of,
+)
+from incidents.forms.messages import MessageTemplateForm
 from incidents.forms.postmortem import ConfirmForm, PastedForm
 from incidents.forms.promises import PromiseForm, SettleForm, WithdrawForm
 from incidents.forms.timeline import EditEntryForm, QuickEntryForm
 from incidents.forms.updates import CorrectForm, TemplateForm, UpdateForm
 
 __all__ = [
+    "MOST_UPDATES",
     "ActionFilterForm",
     "ActionForm",
+    "BackfillForm",
     "CauseForm",
     "ComponentForm",
     "ComponentStatusForm",
     "ConfirmForm",
     "CorrectForm",
     "DeclareForm",
+    "DeedForm",
     "EditEntryForm",
     "EditIncidentForm",
+    "EditMaintenanceForm",
+    "ExtendForm",
+    "HistoryForm",
+    "ImpactForm",
     "IncidentFilterForm",
+    "MaintenanceTemplateForm",
+    "MaintenanceUpdateForm",
+    "MessageTemplateForm",
     "MoveActionForm",
+    "MoveForm",
+    "PastUpdates",
     "PastedForm",
     "PolicyForm",
     "PromiseForm",
@@ -36,8 +62,11 @@ __all__ = [
     "ReopenForm",
     "ResolveForm",
     "RoleForm",
+    "ScheduleForm",
     "SettleForm",
     "TemplateForm",
     "UpdateForm",
+    "WindowForm",
     "WithdrawForm",
+    "plan_of",
 ]

@@ -6,11 +6,19 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.forms.fields import DeskForm
+from incidents.forms.backfill import set_zone, typed_zone
+from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.forms.incident import clean_zone, zone_names
 from incidents.models import Component
 from incidents.values import ComponentStatus
 
 _MOST = 1000
+
+
+def _to_the_second() -> forms.DateTimeInput:
+    # What lasted from 12:04:31 on is not corrected by halves.
+    attrs = {"type": "datetime-local", "step": "1"}
+    return forms.DateTimeInput(attrs=attrs, format="%Y-%m-%dT%H:%M:%S")
 
 
 class ComponentForm(DeskForm):
@@ -49,11 +57,17 @@ class ComponentForm(DeskForm):
         help_text=_("1 is on top, of the page or of the group. Empty: last."),
     )
     only_show_if_degraded = forms.BooleanField(
-        label=_("Show it only while something is wrong with it"), required=False
+        label=_("Show it only while something is wrong with it"),
+        required=False,
+        help_text=_("While it works, it is nowhere on the page. Its group still counts it."),
     )
     start_on = forms.DateField(
         label=_("In service since"),
         required=False,
+        help_text=_(
+            "Uptime is counted from this day on. What is on record before it is hidden; "
+            "what is not on record after it counts as operational."
+        ),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
@@ -101,3 +115,30 @@ class ComponentStatusForm(DeskForm):
     status = forms.ChoiceField(
         label=_("Status"), choices=ComponentStatus.choices, widget=forms.RadioSelect
     )
+
+
+class HistoryForm(DeskForm):
+    """A stretch of time, and how a component was during it."""
+
+    ids = "stretch"
+
+    status = forms.ChoiceField(label=_("It was"), choices=ComponentStatus.choices)
+    since = LocalTimeField(label=_("From"), widget=_to_the_second())
+    until = LocalTimeField(label=_("Until"), widget=_to_the_second())
+    tz = forms.CharField(
+        label=_("Time zone"),
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
+        help_text=_("In which these times are meant, as in Europe/Amsterdam."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        set_zone(self, typed_zone(self))
+
+    def clean_tz(self) -> str:
+        return clean_zone(self.cleaned_data["tz"])
+
+    @property
+    def zone_names(self) -> list[str]:
+        return zone_names()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import ErrorDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,6 +24,10 @@ class DeskForm(forms.Form):
         kwargs.setdefault("auto_id", f"{self.ids}_%s")
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+
+    def show_unjudged(self) -> None:
+        """Show what was typed so far without saying what is wrong with it."""
+        self._errors = ErrorDict()
 
 
 class LocalTimeField(forms.Field):
@@ -77,7 +82,7 @@ class FuzzyDateField(forms.CharField):
             raise ValidationError(str(fault), code="invalid") from fault
 
 
-def _full_name(component: Component) -> str:
+def full_name(component: Component) -> str:
     return f"{component.group.name} - {component.name}" if component.group else component.name
 
 
@@ -99,7 +104,7 @@ class ComponentsForm(DeskForm):
         }
         for name, component in self._rows.items():
             self.fields[name] = forms.ChoiceField(
-                label=_full_name(component),
+                label=full_name(component),
                 required=False,
                 help_text=component.get_status_display(),
                 choices=[("", self.unchanged), *ComponentStatus.choices],
@@ -124,5 +129,5 @@ class ComponentsForm(DeskForm):
 
     def chosen_components(self) -> list[tuple[str, ComponentStatus]]:
         """Return the names and states of what was chosen. Valid forms only."""
-        names = {row.pk: _full_name(row) for row in self._rows.values()}
+        names = {row.pk: full_name(row) for row in self._rows.values()}
         return [(names[pk], status) for pk, status in self.component_statuses.items()]

@@ -9,11 +9,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from incidents.forms.fields import ComponentsForm, DeskForm, LocalTimeField
+from incidents.forms.fields import DeskForm, LocalTimeField
 from incidents.forms.learning import PersonField
-from incidents.values import ProgressPolicy, Role, Severity, Visibility, zone
+from incidents.forms.messages import MessageForm
+from incidents.values import ProgressPolicy, Role, Severity, TemplateKind, Visibility, zone
 
-_SEVERITY_HELP = _(
+SEVERITY_HELP = _(
     "SEV1: service down, or data at risk, for many customers. SEV2: an important function badly "
     "impaired for many. SEV3: one part or group of customers, and a way around it. SEV4: customers "
     "do not notice. When unsure, take the higher one and do not debate it now."
@@ -38,10 +39,11 @@ def zone_names() -> list[str]:
     )
 
 
-class DeclareForm(ComponentsForm):
+class DeclareForm(MessageForm):
     """What is known when an incident begins."""
 
     ids = "declare"
+    template_kind = TemplateKind.INCIDENT
     unchanged = _("Not affected")
 
     title = forms.CharField(
@@ -52,7 +54,7 @@ class DeclareForm(ComponentsForm):
     )
     severity = forms.ChoiceField(
         label=_("Severity"), choices=Severity.choices, initial=Severity.SEV2,
-        help_text=_SEVERITY_HELP,
+        help_text=SEVERITY_HELP,
     )  # fmt: skip
     body = forms.CharField(
         label=_("First message to customers"),
@@ -120,7 +122,7 @@ class EditIncidentForm(DeskForm):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     severity = forms.ChoiceField(
-        label=_("Severity"), choices=Severity.choices, help_text=_SEVERITY_HELP
+        label=_("Severity"), choices=Severity.choices, help_text=SEVERITY_HELP
     )
     visibility = forms.ChoiceField(
         label=_("Who may know"),
@@ -131,7 +133,7 @@ class EditIncidentForm(DeskForm):
     )
 
 
-class ResolveForm(ComponentsForm):
+class ResolveForm(MessageForm):
     """The last word to customers."""
 
     ids = "resolve"

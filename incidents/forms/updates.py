@@ -9,13 +9,14 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.forms.fields import ComponentsForm, DeskForm, LocalTimeField
+from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.forms.messages import MessageForm
 from incidents.values import Phase, When
 
 _WEEK_MINUTES = 7 * 24 * 60
 
 
-class UpdateForm(ComponentsForm):
+class UpdateForm(MessageForm):
     """A message to customers, with what it says of the time to come."""
 
     ids = "update"

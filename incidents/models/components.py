@@ -36,6 +36,8 @@ class Component(models.Model):
     showcase = models.BooleanField(default=True)
     only_show_if_degraded = models.BooleanField(default=False)
     start_on = models.DateField(null=True, blank=True)
+    # Rises with every write of its intervals: who has read them knows whether to read again.
+    history_version = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

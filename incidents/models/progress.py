@@ -36,6 +36,7 @@ class ProgressReport(models.Model):
     rate = models.FloatField(null=True, blank=True)
     eta_low_at = models.DateTimeField(null=True, blank=True)
     eta_high_at = models.DateTimeField(null=True, blank=True)
+    # A measure and its figure, "last:60"; `wording.basis_words` says it.
     eta_basis = models.CharField(max_length=300, blank=True)
     # Everything up to this moment is, or will be, back.
     data_until_at = models.DateTimeField(null=True, blank=True)

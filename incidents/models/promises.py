@@ -34,6 +34,7 @@ class Promise(models.Model):
     due_said = models.CharField(max_length=200, blank=True)
     # The instant after which the promise has been missed; None if it cannot be told.
     expires_at = models.DateTimeField(null=True, blank=True)
+    # What a person wrote, or a job's measure; `wording.basis_words` says either.
     basis = models.CharField(max_length=300, blank=True)
     made_at = models.DateTimeField()
     made_in = models.ForeignKey(

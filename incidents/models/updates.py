@@ -34,6 +34,8 @@ class StatusUpdate(models.Model):
         TimelineEntry, null=True, blank=True, on_delete=models.PROTECT, related_name="update"
     )
     body = models.TextField()
+    # The body by language, of a job that says it in each: {"nl": "…"}. People write one body.
+    translations = models.JSONField(default=dict, blank=True)
     phase = models.CharField(max_length=16, choices=Phase)
     state = models.CharField(max_length=12, choices=UpdateState, default=UpdateState.DRAFT)
     author = models.ForeignKey(

@@ -8,6 +8,12 @@ from django.utils.translation import gettext_lazy as _
 
 from incidents.errors import Refused
 from incidents.models import Component, ComponentChange, Impact
+from incidents.operations.history import (
+    GroupHasNoStatus,
+    drop_history,
+    move_component,
+    start_history,
+)
 from incidents.operations.record import announce
 from incidents.values import ComponentStatus
 
@@ -27,15 +33,11 @@ class GroupHasMembers(Refused):
     message = _("The group has members. Move them out of it, or remove them, first.")
 
 
-class GroupHasNoStatus(Refused):
-    code = "group-has-no-status"
-    message = _("A group is as well as its worst member. Set the status of a member.")
-
-
 class ComponentOnRecord(Refused):
     code = "component-on-record"
     message = _(
-        "It was part of an incident, and the record names it, so it stays a component. "
+        "It was part of an incident or a maintenance, and the record names it, so it stays a "
+        "component. "
         "Rename it, or have it shown only while it is degraded."
     )
 
@@ -70,6 +72,8 @@ def add_component(
             updated_at=at,
         )
         component.save(force_insert=True)
+        if not is_group:
+            start_history(component, at=at)
         _place(component, position)
         announce(None)
     return component
@@ -99,6 +103,10 @@ def edit_component(
         component = Component.objects.get(pk=component_id)
         _refuse_place(group_id, is_group=is_group)
         _refuse_turn(component, is_group=is_group)
+        if is_group and not component.is_group:
+            # Its own is never shown; its members' are.
+            move_component(component, ComponentStatus.OPERATIONAL, at=at)
+            drop_history(component)
         before = component.group_id
         component.name, component.description = name, description
         component.group_id, component.is_group = group_id, is_group
@@ -106,10 +114,12 @@ def edit_component(
         component.updated_at = at
         component.save(
             update_fields=[
-                "name", "description", "group", "is_group", "status", "only_show_if_degraded",
+                "name", "description", "group", "is_group", "only_show_if_degraded",
                 "start_on", "updated_at",
             ]
         )  # fmt: skip
+        if not is_group:
+            start_history(component, at=at)
         _place(component, position)
         if before != group_id:
             _number(_siblings(before))
@@ -126,10 +136,25 @@ def set_component_status(*, component_id: int, status: ComponentStatus, at: date
         component = Component.objects.select_for_update().get(pk=component_id)
         if component.is_group:
             raise GroupHasNoStatus
-        component.status = status
-        component.updated_at = at
-        component.save(update_fields=["status", "updated_at"])
+        move_component(component, status, at=at)
         announce(None)
+    return component
+
+
+def move_among_siblings(*, component_id: int, places: int) -> Component:
+    """Move a component or group down by so many places among its siblings, or up by a negative.
+
+    Beyond the first or the last of them there is no place: there it stays.
+    """
+    with transaction.atomic():
+        _lock_components()
+        component = Component.objects.get(pk=component_id)
+        siblings = _siblings(component.group_id)
+        place = siblings.index(component)
+        siblings.insert(max(place + places, 0), siblings.pop(place))
+        _number(siblings)
+        announce(None)
+    component.refresh_from_db(fields=["position"])
     return component
 
 
@@ -169,11 +194,8 @@ def _refuse_turn(component: Component, *, is_group: bool) -> None:
     """Refuse to make a group of a component, or the reverse, where something hangs on it."""
     if component.is_group and not is_group and component.members.exists():
         raise GroupHasMembers
-    if is_group and not component.is_group:
-        if _is_on_record(component):
-            raise ComponentOnRecord
-        # A group's own is never shown; its members' are.
-        component.status = ComponentStatus.OPERATIONAL
+    if is_group and not component.is_group and _is_on_record(component):
+        raise ComponentOnRecord
 
 
 def _is_on_record(component: Component) -> bool:
@@ -181,6 +203,8 @@ def _is_on_record(component: Component) -> bool:
         component.incidents.exists()
         or ComponentChange.objects.filter(component=component).exists()
         or Impact.objects.filter(component=component).exists()
+        or component.maintenances.exists()
+        or component.maintenance_changes.exists()
     )
 
 

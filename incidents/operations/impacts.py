@@ -51,10 +51,11 @@ def record_impact(
 
 
 def end_impact(*, impact_id: int, at: datetime) -> Impact:
-    """Say that customers have it again, from ``at`` on."""
+    """Say that customers have it again, from ``at`` on. What is over stays as it is."""
     with transaction.atomic():
         impact = Impact.objects.select_for_update().get(pk=impact_id)
-        impact.until = at
-        impact.save(update_fields=["until"])
-        announce(impact.incident_id)
+        if impact.until is None:
+            impact.until = at
+            impact.save(update_fields=["until"])
+            announce(impact.incident_id)
     return impact

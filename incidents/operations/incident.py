@@ -32,7 +32,8 @@ from incidents.values import (
     When,
 )
 
-_IMPACT = {
+# What customers are told of a severity.
+IMPACT = {
     Severity.SEV1: ImpactLevel.CRITICAL,
     Severity.SEV2: ImpactLevel.MAJOR,
     Severity.SEV3: ImpactLevel.MINOR,
@@ -67,6 +68,7 @@ def declare_incident(
     tz: str = "UTC",
     source: Source = Source.WEB,
     dedup_key: str = "",
+    deliver_notifications: bool = True,
 ) -> Incident:
     """Open an incident. With a ``body``, customers are told at once.
 
@@ -80,7 +82,7 @@ def declare_incident(
             title=" ".join(title.split()),
             summary=summary,
             severity=severity,
-            impact=_IMPACT[severity],
+            impact=IMPACT[severity],
             kind=kind,
             visibility=visibility,
             progress_policy=progress_policy,
@@ -104,6 +106,7 @@ def declare_incident(
                 at=at,
                 author=author,
                 component_statuses=components or {},
+                deliver_notifications=deliver_notifications,
             )
         else:
             change_components(components or {}, at=at)
@@ -166,6 +169,7 @@ def resolve_incident(
     at: datetime,
     author: User | None,
     component_statuses: Mapping[int, ComponentStatus] | None = None,
+    deliver_notifications: bool = True,
 ) -> Incident:
     """End the incident and tell customers so: the last update, with all that it brings.
 
@@ -179,6 +183,7 @@ def resolve_incident(
             at=at,
             author=author,
             component_statuses=component_statuses,
+            deliver_notifications=deliver_notifications,
         )
     return Incident.objects.get(pk=incident_id)
 
@@ -271,7 +276,7 @@ def edit_incident(
         keep_revision(incident, at=at, author=author)
         before = incident.get_severity_display()
         if severity != incident.severity:
-            incident.impact = _IMPACT[severity]
+            incident.impact = IMPACT[severity]
             _note_severity(incident, before, severity, at=at, author=author)
         incident.title, incident.summary = title, summary
         incident.severity, incident.visibility = severity, visibility

@@ -6,7 +6,7 @@ update comes before it is due, also while the job only waits. What people say co
 ETA stands, and one that they withdrew is not given again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from incidents import wording
@@ -24,6 +24,9 @@ from incidents.values import (
     When,
 )
 
+# What a job's sentences may name, in the language that is active when it is asked.
+Figures = Callable[[], Mapping[str, str]]
+
 # A new ETA is told when the end of its range moved by this share of what remained.
 _MOVED = 0.2
 _MOVED_AT_LEAST = timedelta(minutes=2)
@@ -35,9 +38,7 @@ _BETWEEN_MISSES = timedelta(minutes=5)
 _AHEAD = timedelta(minutes=1)
 
 
-def keep_eta(
-    incident: Incident, report: ProgressReport, figures: Mapping[str, str], *, at: datetime
-) -> None:
+def keep_eta(incident: Incident, report: ProgressReport, figures: Figures, *, at: datetime) -> None:
     """Give the job's ETA, give it anew if it moved, own up to it if it was missed."""
     if _somebody_elses_stands(incident, report.key):
         return
@@ -61,7 +62,7 @@ def keep_eta(
 
 
 def keep_next_update(
-    incident: Incident, report: ProgressReport, figures: Mapping[str, str], *, at: datetime
+    incident: Incident, report: ProgressReport, figures: Figures, *, at: datetime
 ) -> None:
     """Speak before the next update is due, or at once if its time has passed."""
     promise = incident.promises.filter(kind=PromiseKind.NEXT_UPDATE).newest_first().first()
@@ -92,7 +93,7 @@ def tell(
     incident: Incident,
     report: ProgressReport,
     code: str,
-    figures: Mapping[str, str],
+    figures: Figures,
     *,
     key: str,
     at: datetime,
@@ -103,14 +104,15 @@ def tell(
     """
     if incident.is_resolved or incident.updates.filter(idempotency_key=key).exists():
         return None
-    body = wording.update_text(code, figures)
+    said = wording.update_wording(code, figures)
     phase = Phase.MONITORING if code == "restore_finished" else Phase(incident.phase)
     if phase == Phase.INVESTIGATING:
         phase = Phase.IDENTIFIED
     if incident.progress_policy == ProgressPolicy.DRAFT:
         return draft_status_update(
             incident_id=incident.pk,
-            body=body,
+            body=said.text,
+            translations=said.translations,
             phase=phase,
             at=at,
             author=None,
@@ -119,7 +121,8 @@ def tell(
         )
     return publish_in(
         incident,
-        body=body,
+        body=said.text,
+        translations=said.translations,
         phase=phase,
         at=at,
         author=None,
@@ -173,7 +176,7 @@ def _give_anew(
     report: ProgressReport,
     told: Promise,
     code: str,
-    figures: Mapping[str, str],
+    figures: Figures,
     *,
     at: datetime,
 ) -> None:

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import TextChoices
-from django.utils import timezone
-from django.utils.translation import gettext
 
-from incidents import wording
+from incidents import spoken, wording
 from incidents.models import OVER, Incident, ProgressReport, TimelineEntry
 from incidents.operations import jobs
 from incidents.operations.record import announce, lock_incident, note
@@ -41,8 +40,8 @@ class Progress:
     """How far a job is, in figures alone: nothing here is anybody's text.
 
     ``done`` and ``total`` count ``unit`` ("bytes", "items" or ""), of ``phase``; ``rate`` is
-    units a second; the ETA is the range in which the whole job ends, with its basis: the name of
-    a measure and a figure ("the last 60 s"), in words for customers.
+    units a second; the ETA is the range in which the whole job ends, with its basis: the
+    name of a measure and a figure ("last:60", or "usual:"; see ``wording.basis_words``).
     """
 
     phase: ProgressPhase
@@ -69,7 +68,7 @@ def report_progress(
         incident = lock_incident(incident_id)
         report = _upsert(incident, key=key, title=title, progress=progress, at=at)
         if not incident.is_resolved and report.ended_at is None:
-            figures = _figures(incident, progress)
+            figures = partial(_figures, incident, progress)
             if progress.state == ProgressState.RUNNING:
                 jobs.keep_eta(incident, report, figures, at=at)
             if progress.state in {ProgressState.RUNNING, ProgressState.WAITING}:
@@ -100,10 +99,10 @@ def report_event(
         if known is not None:
             return known
         report = _upsert(incident, key=key, title=title, progress=progress, at=at)
-        figures = _figures(incident, progress)
+        figures = partial(_figures, incident, progress)
         entry = note(
             incident,
-            wording.entry_text(event.value, figures),
+            wording.entry_text(event.value, figures()),
             at=at,
             author=None,
             kind=EntryKind.JOB,
@@ -177,37 +176,15 @@ def _upsert(
 
 
 def _figures(incident: Incident, progress: Progress) -> dict[str, str]:
-    phase = str(ProgressPhase(progress.phase).label).lower()
-    percent = f"{progress.done * 100 // progress.total} %" if progress.total else ""
-    until = progress.data_until_at
+    """Return what a job's sentences may name, in the language that is active."""
+    phase, tz = ProgressPhase(progress.phase), zone(incident.tz)
+    percent = progress.done * 100 // progress.total if progress.total else None
     return {
-        "phase": phase,
-        "percent": percent,
-        "progress": f"{phase}, {percent}" if percent else phase,
-        "eta": _eta_words(incident, progress),
-        "data_until": _moment(incident, until) if until else gettext("the last archived change"),
+        "phase": wording.phase_words(phase),
+        "percent": "" if percent is None else spoken.share(percent),
+        "progress": wording.progress_words(phase, percent),
+        "eta": wording.eta_words(progress.eta_low_at, progress.eta_high_at, tz),
+        "data_until": wording.horizon_words(progress.data_until_at, tz),
         "attempts": str(progress.attempts),
-        "amount": _amount(progress),
+        "amount": wording.amount_words(progress.done, progress.unit),
     }
-
-
-def _amount(progress: Progress) -> str:
-    """Return how much the phase handled: "253.1 MB", "12 items" or nothing."""
-    if progress.unit == "bytes":
-        return f"{progress.done / 1e6:.1f} MB"
-    return f"{progress.done} {progress.unit}" if progress.unit else ""
-
-
-def _eta_words(incident: Incident, progress: Progress) -> str:
-    if progress.eta_low_at is None or progress.eta_high_at is None:
-        return ""
-    return (
-        f"We expect to be done between {_moment(incident, progress.eta_low_at)} "
-        f"and {_moment(incident, progress.eta_high_at)}."
-    )
-
-
-def _moment(incident: Incident, at: datetime) -> str:
-    """Return a moment in the incident's zone, the zone named."""
-    local = timezone.localtime(at, zone(incident.tz))
-    return f"{local.day} {local:%B %H:%M} {local:%Z}"

@@ -93,9 +93,17 @@ def next_position(incident: Incident) -> float:
 
 
 def keep_revision(
-    row: models.Model, *, at: datetime, author: User | None, reason: str = ""
+    row: models.Model,
+    *,
+    at: datetime,
+    author: User | None,
+    reason: str = "",
+    also: Mapping[str, Any] | None = None,
 ) -> Revision:
-    """Keep what the row in the database says now, before it is changed."""
+    """Keep what the row in the database says now, before it is changed.
+
+    ``also`` is kept with it: what other rows say on its behalf.
+    """
     kind = ContentType.objects.get_for_model(row)
     stored = type(row)._default_manager.get(pk=row.pk)
     last = Revision.objects.filter(content_type=kind, object_id=row.pk).aggregate(
@@ -105,7 +113,7 @@ def keep_revision(
         content_type=kind,
         object_id=row.pk,
         number=(last or 0) + 1,
-        data=_plain(stored),
+        data=_plain(stored) | dict(also or {}),
         replaced_by=author,
         replaced_at=at,
         reason=reason[:200],

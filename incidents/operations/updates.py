@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Component, ComponentChange, Incident, StatusUpdate
+from incidents.operations.history import move_component
+from incidents.operations.maintenance.record import worked_on
 from incidents.operations.promises import (
     IncidentResolved,
     close_promises,
@@ -22,6 +24,7 @@ from incidents.operations.record import announce, keep_revision, lock_incident, 
 from incidents.values import (
     ComponentStatus,
     EntryKind,
+    ImpactKind,
     Milestone,
     Phase,
     PromiseKind,
@@ -61,7 +64,7 @@ def post_status_update(
     Makes the promise of the next update (from the cadence, unless told when), and with ``eta``
     the promise of when the service is back. The same ``idempotency_key`` again returns the
     update that is there. Resolving makes the incident's components work again, unless told
-    otherwise or another open incident has them, and ends its impacts.
+    otherwise or another open incident has them, and ends its impacts but for what is lost.
 
     :raises IncidentResolved: if the incident is over already
     :raises DueInThePast: if a time that is promised has passed
@@ -109,6 +112,7 @@ def draft_status_update(
     author: User | None,
     author_label: str = "",
     idempotency_key: str = "",
+    translations: Mapping[str, str] | None = None,
 ) -> StatusUpdate:
     """Put an update aside until somebody approves it. The same key returns the same draft."""
     with transaction.atomic():
@@ -118,6 +122,7 @@ def draft_status_update(
         update = StatusUpdate(
             incident=incident,
             body=body,
+            translations=dict(translations or {}),
             phase=phase,
             author=author,
             author_label=author_label,
@@ -178,12 +183,14 @@ def correct_status_update(
         update = _locked(update_id)
         keep_revision(update, at=at, author=author, reason=reason)
         update.body = body
+        # What a person has put right is said in that person's words, in every language.
+        update.translations = {}
         if update.entry is not None:
             update.edited_at = at
             update.entry.text = body
             update.entry.edited_at = at
             update.entry.save(update_fields=["text", "edited_at"])
-        update.save(update_fields=["body", "edited_at"])
+        update.save(update_fields=["body", "translations", "edited_at"])
         Incident.objects.filter(pk=update.incident_id).update(updated_at=at)
         announce(update.incident_id)
     return update
@@ -201,11 +208,13 @@ def publish_in(
     author_label: str = "",
     idempotency_key: str = "",
     deliver_notifications: bool = True,
+    translations: Mapping[str, str] | None = None,
 ) -> StatusUpdate:
     """Publish an update in an incident that the caller has locked, in the caller's transaction."""
     update = StatusUpdate(
         incident=incident,
         body=body,
+        translations=dict(translations or {}),
         phase=phase,
         author=author,
         author_label=author_label,
@@ -251,8 +260,10 @@ def _publish(
     update.published_at = at
     update.save()
     if phase == Phase.RESOLVED:
-        component_statuses = _repaired(incident) | dict(component_statuses)
-        incident.impacts.filter(until=None, at__lte=at).update(until=at)
+        component_statuses = _repaired(incident, component_statuses)
+        # What is lost does not come back by the incident's end.
+        open_impacts = incident.impacts.filter(until=None, at__lte=at)
+        open_impacts.exclude(kind=ImpactKind.DATA_LOST).update(until=at)
     _record_changes(update, change_components(component_statuses, at=at))
     keep_next_update(incident, at=at, settled_by=update.entry)
     if phase != incident.phase:
@@ -297,21 +308,29 @@ def change_components(
     changed: list[tuple[Component, str]] = []
     parts = Component.objects.filter(pk__in=statuses, is_group=False)
     for component in parts.select_for_update().order_by("pk"):
-        before, now = component.status, statuses[component.pk]
-        if before == now:
-            continue
-        component.status = now
-        component.updated_at = at
-        component.save(update_fields=["status", "updated_at"])
-        changed.append((component, before))
+        before = component.status
+        if move_component(component, statuses[component.pk], at=at):
+            changed.append((component, before))
     return changed
 
 
-def _repaired(incident: Incident) -> dict[int, ComponentStatus]:
-    """Return the incident's components as working, but for those that others still hold down."""
+def _repaired(
+    incident: Incident, asked: Mapping[int, ComponentStatus]
+) -> dict[int, ComponentStatus]:
+    """Return what was asked for, and the incident's other components as working again.
+
+    Those stay out that another open incident holds down; one on which a maintenance is at work
+    goes back to that.
+    """
     held = Component.objects.filter(incidents__in=Incident.objects.open().exclude(pk=incident.pk))
-    own = incident.components.exclude(pk__in=held.values("pk"))
-    return dict.fromkeys(own.values_list("pk", flat=True), ComponentStatus.OPERATIONAL)
+    own = set(incident.components.exclude(pk__in=held.values("pk")).values_list("pk", flat=True))
+    # All locks at once and in order, and before it is asked which maintenances are at work: one
+    # that ends meanwhile has let go of them, or waits until it can.
+    locked = Component.objects.select_for_update().filter(pk__in=own | asked.keys())
+    list(locked.order_by("pk"))
+    repaired = dict.fromkeys(own, ComponentStatus.OPERATIONAL)
+    repaired |= dict.fromkeys(own & worked_on(), ComponentStatus.UNDER_MAINTENANCE)
+    return repaired | dict(asked)
 
 
 def _known(incident: Incident, idempotency_key: str) -> StatusUpdate | None:

@@ -10,8 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from incidents import wording
 from incidents.models import ActionItem, Incident, TimelineEntry
-from incidents.values import ActionState, Precision, When, zone
+from incidents.values import ActionState, ComponentStatus, Precision, When, zone
 
 register = template.Library()
 
@@ -63,6 +64,12 @@ def duration(span: timedelta | None) -> str:
     if seconds < _DAY:
         return f"{sign}{seconds // _HOUR} h {seconds % _HOUR // _MINUTE:02} min"
     return f"{sign}{seconds // _DAY} d {seconds % _DAY // _HOUR} h"
+
+
+@register.filter
+def basis_words(basis: str) -> str:
+    """Say what an estimate rests on."""
+    return wording.basis_words(basis)
 
 
 @register.simple_tag
@@ -155,6 +162,30 @@ def past(data: Mapping[str, Any], tz: str) -> str:
     if until := data.get("until"):
         words += " – " + _written(datetime.fromisoformat(until).astimezone(zone(tz)), "full")
     return words
+
+
+@register.filter
+def intervals(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the stretches that a component's revision holds."""
+    return [
+        {
+            "status": status,
+            "words": ComponentStatus(status).label,
+            "began_at": datetime.fromisoformat(began_at),
+            "ended_at": datetime.fromisoformat(ended_at) if ended_at else None,
+        }
+        for status, began_at, ended_at in data["history"]
+    ]
+
+
+@register.filter
+def planned_window(data: Mapping[str, Any], tz: str) -> str:
+    """Write the time for which a revision says that work was planned."""
+    begins, ends = (
+        _written(datetime.fromisoformat(data[name]).astimezone(zone(tz)), "full")
+        for name in ("scheduled_for", "scheduled_until")
+    )
+    return f"{begins} – {ends}"
 
 
 @register.filter

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import staff_required
 from incidents import forms, operations, queries
@@ -97,6 +98,16 @@ def set_status(request: HttpRequest, pk: int) -> HttpResponse:
         },
         status=_INVALID if form.errors else 200,
     )
+
+
+@require_POST
+@staff_required
+def move_component(request: HttpRequest, pk: int) -> HttpResponse:
+    """Move a component up or down among its siblings; the button that did it keeps the focus."""
+    component = get_object_or_404(Component, pk=pk)
+    way = "up" if "up" in request.POST else "down"
+    operations.move_among_siblings(component_id=component.pk, places=-1 if way == "up" else 1)
+    return redirect(f"{reverse('incidents:component-list')}#{way}-{pk}")
 
 
 @staff_required

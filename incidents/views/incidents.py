@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import actor, staff_required
+from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Incident
 from incidents.values import Phase, ProgressPolicy, Role, Severity, Visibility, When
-from incidents.views import page
+from incidents.views import desk, page
 from incidents.views.desk import PAGE
 
 _INVALID = 422
@@ -60,21 +61,15 @@ def list_incidents(request: HttpRequest) -> HttpResponse:
 def declare_incident(request: HttpRequest) -> HttpResponse:
     """Ask for what is known, and open an incident."""
     now = timezone.now()
-    form = forms.DeclareForm(request.POST or None, now=now, components=queries.components())
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
+    fills = "fill" in request.POST
+    form = forms.DeclareForm(
+        None if fills else request.POST or None, now=now, components=queries.components()
+    )
+    if not form.is_bound:
+        desk.fill(request, form, request.POST if fills else request.GET)
+    if form.is_bound and form.is_valid():
         try:
-            incident = operations.declare_incident(
-                title=data["title"],
-                severity=Severity(data["severity"]),
-                at=now,
-                author=actor(request),
-                started=When(at=data["started"], tz=data["tz"]) if data["started"] else None,
-                body=data["body"],
-                components=form.component_statuses,
-                visibility=Visibility(data["visibility"]),
-                tz=data["tz"],
-            )
+            incident = declare(form, author=actor(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -85,6 +80,23 @@ def declare_incident(request: HttpRequest) -> HttpResponse:
         "incidents/incident_declare.html",
         {"form": form},
         status=_INVALID if form.errors else 200,
+    )
+
+
+def declare(form: forms.DeclareForm, *, author: User) -> Incident:
+    """Open the incident that a valid form tells of."""
+    data = form.cleaned_data
+    return operations.declare_incident(
+        title=data["title"],
+        severity=Severity(data["severity"]),
+        at=form.now,
+        author=author,
+        started=When(at=data["started"], tz=data["tz"]) if data["started"] else None,
+        body=data["body"],
+        components=form.component_statuses,
+        visibility=Visibility(data["visibility"]),
+        tz=data["tz"],
+        deliver_notifications=not data["quiet"],
     )
 
 
@@ -152,17 +164,14 @@ def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the last word to customers, and end the incident."""
     incident = get_object_or_404(Incident, pk=pk)
     form = forms.ResolveForm(
-        request.POST or None, components=incident.components.select_related("group")
+        None if "fill" in request.POST else request.POST or None,
+        components=incident.components.select_related("group"),
     )
-    if request.method == "POST" and form.is_valid():
+    if not form.is_bound:
+        desk.fill(request, form, request.POST or request.GET)
+    if form.is_bound and form.is_valid():
         try:
-            operations.resolve_incident(
-                incident_id=pk,
-                body=form.cleaned_data["body"],
-                at=timezone.now(),
-                author=actor(request),
-                component_statuses=form.component_statuses,
-            )
+            resolve(form, incident_id=pk, author=actor(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -178,6 +187,18 @@ def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
             **page.promises(incident, now=timezone.now()),
         },
         status=_INVALID if form.errors else 200,
+    )
+
+
+def resolve(form: forms.ResolveForm, *, incident_id: int, author: User) -> Incident:
+    """End the incident with the last word of a valid form."""
+    return operations.resolve_incident(
+        incident_id=incident_id,
+        body=form.cleaned_data["body"],
+        at=timezone.now(),
+        author=author,
+        component_statuses=form.component_statuses,
+        deliver_notifications=not form.cleaned_data["quiet"],
     )
 
 

@@ -20,6 +20,8 @@ from incidents.models import (
 )
 from incidents.operations.promises import cadence
 from incidents.values import Milestone, Phase, ProgressState, PromiseKind, Severity, zone
+from incidents.views import desk
+from incidents.wording import basis_words
 
 OLDEST, NEWEST = "oldest", "newest"
 
@@ -77,6 +79,7 @@ def incident_page(
         **progress(incident, now=now),
         **promises(incident, now=now),
         "drafts": queries.drafts(incident.pk),
+        "impacts": incident.impacts.select_related("component").order_by("at", "pk"),
         "causes": causes,
         "actions": actions,
         "roles": incident.roles.filter(until_at__isnull=True).select_related("holder"),
@@ -84,8 +87,9 @@ def incident_page(
         "preview": preview,
         "cadences": cadences(incident),
         "entry_form": bound.get("entry_form") or entry_form(),
-        "update_form": bound.get("update_form") or update_form(incident, now=now),
+        "update_form": bound.get("update_form") or _offered_update(request, incident, now=now),
         "promise_form": bound.get("promise_form") or forms.PromiseForm(now=now, tz=incident.tz),
+        "impact_form": bound.get("impact_form") or forms.ImpactForm(now=now, tz=incident.tz),
         "cause_form": bound.get("cause_form") or forms.CauseForm(entries=entries),
         "action_form": bound.get("action_form") or forms.ActionForm(tz=incident.tz, causes=causes),
         "policy_form": forms.PolicyForm(initial={"policy": incident.progress_policy}),
@@ -168,7 +172,12 @@ def entry_form() -> forms.QuickEntryForm:
 
 
 def update_form(
-    incident: Incident, *, now: datetime, data: Any = None, body: str = ""
+    incident: Incident,
+    *,
+    now: datetime,
+    data: Any = None,
+    body: str = "",
+    may_have_blanks: bool = False,
 ) -> forms.UpdateForm:
     """Return the form of an update, filled with what is likely meant."""
     standing = incident.promises.open().filter(kind=PromiseKind.ETA).first()
@@ -177,7 +186,7 @@ def update_form(
         "phase": phase,
         "body": body,
         "next_minutes": cadence(Severity(incident.severity), phase) // timedelta(minutes=1),
-        "eta_basis": standing.basis if standing else "",
+        "eta_basis": basis_words(standing.basis) if standing else "",
         "key": secrets.token_urlsafe(12),
     }
     return forms.UpdateForm(
@@ -187,6 +196,7 @@ def update_form(
         tz=incident.tz,
         components=queries.components(),
         affected=incident.components.values_list("pk", flat=True),
+        may_have_blanks=may_have_blanks,
     )
 
 
@@ -197,6 +207,13 @@ def cadences(incident: Incident) -> list[tuple[str, int]]:
         (str(phase.label), cadence(severity, phase) // timedelta(minutes=1))
         for phase in (Phase.INVESTIGATING, Phase.IDENTIFIED, Phase.MONITORING)
     ]
+
+
+def _offered_update(request: HttpRequest, incident: Incident, *, now: datetime) -> forms.UpdateForm:
+    """Return the form of an update, filled with the template that the address names, if any."""
+    form = update_form(incident, now=now)
+    desk.fill(request, form, {"template": request.GET.get("template", "")})
+    return form
 
 
 def _by_day(entries: list[TimelineEntry], incident: Incident) -> list[Day]:

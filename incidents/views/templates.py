@@ -19,6 +19,8 @@ _EXAMPLE = {
     "data_until": "12 Jan 2026, 00:11 UTC",
     "attempts": "2",
     "amount": "38.2 GB",
+    "begins": "14 January 02:00 UTC",
+    "ends": "14 January 04:00 UTC",
 }
 
 

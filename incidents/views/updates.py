@@ -8,11 +8,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import actor, staff_required
+from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Incident, StatusUpdate
 from incidents.values import Phase, When
-from incidents.views import page
+from incidents.views import desk, page
 
 _INVALID = 422
 
@@ -22,10 +23,20 @@ _INVALID = 422
 def preview_update(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page with the update as customers would see it. Nothing is sent."""
     incident = get_object_or_404(Incident, pk=pk)
-    form = page.update_form(incident, now=timezone.now(), data=request.POST)
+    form = page.update_form(incident, now=timezone.now(), data=request.POST, may_have_blanks=True)
     if not form.is_valid():
         return page.incident_page(request, incident, status=_INVALID, update_form=form)
     return page.incident_page(request, incident, preview=_imagined(form), update_form=form)
+
+
+@require_POST
+@staff_required
+def fill_update(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with the chosen template in what was left empty. Nothing is sent."""
+    incident = get_object_or_404(Incident, pk=pk)
+    form = page.update_form(incident, now=timezone.now())
+    desk.fill(request, form, request.POST)
+    return page.incident_page(request, incident, update_form=form)
 
 
 @require_POST
@@ -35,26 +46,32 @@ def post_update(request: HttpRequest, pk: int) -> HttpResponse:
     incident = get_object_or_404(Incident, pk=pk)
     form = page.update_form(incident, now=timezone.now(), data=request.POST)
     if form.is_valid():
-        key = form.cleaned_data["key"]
         try:
-            operations.post_status_update(
-                incident_id=pk,
-                body=form.cleaned_data["body"],
-                phase=Phase(form.cleaned_data["phase"]),
-                at=form.now,
-                author=actor(request),
-                component_statuses=form.component_statuses,
-                next_update_at=form.next_update_at,
-                eta=form.eta,
-                eta_basis=form.cleaned_data["eta_basis"],
-                idempotency_key=f"desk-{key}" if key else "",
-            )
+            tell(form, incident_id=pk, author=actor(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
             _say_where(request, pk)
             return redirect(incident)
     return page.incident_page(request, incident, status=_INVALID, update_form=form)
+
+
+def tell(form: forms.UpdateForm, *, incident_id: int, author: User) -> StatusUpdate:
+    """Post what a valid form says."""
+    key = form.cleaned_data["key"]
+    return operations.post_status_update(
+        incident_id=incident_id,
+        body=form.cleaned_data["body"],
+        phase=Phase(form.cleaned_data["phase"]),
+        at=form.now,
+        author=author,
+        component_statuses=form.component_statuses,
+        next_update_at=form.next_update_at,
+        eta=form.eta,
+        eta_basis=form.cleaned_data["eta_basis"],
+        idempotency_key=f"desk-{key}" if key else "",
+        deliver_notifications=not form.cleaned_data["quiet"],
+    )
 
 
 @require_GET
@@ -101,13 +118,7 @@ def correct_update(request: HttpRequest, pk: int) -> HttpResponse:
     update = get_object_or_404(StatusUpdate.objects.published().select_related("incident"), pk=pk)
     form = forms.CorrectForm(request.POST or None, initial={"body": update.body})
     if request.method == "POST" and form.is_valid():
-        operations.correct_status_update(
-            update_id=pk,
-            body=form.cleaned_data["body"],
-            at=timezone.now(),
-            author=actor(request),
-            reason=form.cleaned_data["reason"],
-        )
+        correct(form, update_id=pk, author=actor(request))
         messages.success(request, _("The update is corrected, and marked as edited."))
         return redirect(update.incident)
     return render(
@@ -119,8 +130,21 @@ def correct_update(request: HttpRequest, pk: int) -> HttpResponse:
             "title": _("Correct an update"),
             "explanation": _("Customers see that it was edited. What it said before is kept."),
             "label": _("Correct it"),
+            "preview": "statuspage:preview-correct",
+            "pk": pk,
         },
         status=_INVALID if form.errors else 200,
+    )
+
+
+def correct(form: forms.CorrectForm, *, update_id: int, author: User) -> StatusUpdate:
+    """Correct an update as a valid form says."""
+    return operations.correct_status_update(
+        update_id=update_id,
+        body=form.cleaned_data["body"],
+        at=timezone.now(),
+        author=author,
+        reason=form.cleaned_data["reason"],
     )
 
 

@@ -3,6 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
+from incidents.models import Incident
 from tests.factories import NOON, ComponentFactory, IncidentFactory, ResponderFactory
 
 pytestmark = pytest.mark.django_db
@@ -119,3 +120,19 @@ def test_an_entry_without_a_known_time_is_taken(api: APIClient) -> None:
 
     assert answer.status_code == 201
     assert answer.json()["at"] is None
+
+
+def test_a_program_may_tell_customers_without_a_message(api: APIClient) -> None:
+    declared = api.post(
+        ADDRESS,
+        {"title": "Slow", "severity": "sev3", "body": "We see it.", "deliver_notifications": False},
+        format="json",
+    )
+    incident = Incident.objects.get(pk=declared.json()["id"])
+    api.post(
+        f"{ADDRESS}{incident.pk}/updates/",
+        {"body": "It is the disk.", "phase": "identified", "deliver_notifications": False},
+        format="json",
+    )
+
+    assert list(incident.updates.values_list("deliver_notifications", flat=True)) == [False, False]

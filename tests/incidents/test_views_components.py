@@ -1,16 +1,22 @@
 """The desk's pages of components: the list, adding, editing, a status, and removing."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
+from incidents import operations
 from incidents.models import Component, Incident
 from incidents.values import ComponentStatus
-from tests.factories import ComponentFactory
+from tests.factories import HOUR, ComponentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +34,8 @@ class TestAccess:
         for name in ("component-list", "component-add"):
             assert client.get(_url(name)).status_code == 302, name
         for name in ("component-edit", "component-status", "component-remove"):
+            assert client.post(_url(name, tours.pk), {"confirm": "1"}).status_code == 302, name
+        for name in ("component-history", "component-move"):
             assert client.post(_url(name, tours.pk), {"confirm": "1"}).status_code == 302, name
         assert Component.objects.filter(pk=tours.pk).exists()
 
@@ -65,8 +73,8 @@ class TestComponentList:
         self, desk: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         def look() -> None:
-            # Session, user, components.
-            with django_assert_num_queries(3):
+            # Session, user, components; and on every page of the desk, whether publishing fails.
+            with django_assert_num_queries(4):
                 desk.get(_url("component-list"))
 
         group = ComponentFactory.create(is_group=True)
@@ -240,3 +248,144 @@ class TestRemoveComponent:
         assert answer.status_code == INVALID
         assert "It was part of an incident" in answer.content.decode()
         assert Component.objects.exists()
+
+
+class TestMoveComponent:
+    def _names(self) -> list[str]:
+        return list(Component.objects.in_order().values_list("name", flat=True))
+
+    def test_moves_by_one_place_and_keeps_the_focus(self, desk: Client) -> None:
+        rows = [ComponentFactory.create(name=name, position=n) for n, name in enumerate("ABC", 1)]
+
+        answer = desk.post(_url("component-move", rows[0].pk), {"down": "1"})
+
+        assert self._names() == ["B", "A", "C"]
+        assert answer["Location"] == f"{_url('component-list')}#down-{rows[0].pk}"
+        assert f'id="down-{rows[0].pk}"' in desk.get(_url("component-list")).content.decode()
+
+    def test_stays_at_the_end(self, desk: Client) -> None:
+        rows = [ComponentFactory.create(name=name, position=n) for n, name in enumerate("AB", 1)]
+
+        desk.post(_url("component-move", rows[0].pk), {"up": "1"})
+        desk.post(_url("component-move", rows[1].pk), {"down": "1"})
+
+        assert self._names() == ["A", "B"]
+
+    def test_moves_among_the_members_of_its_group(self, desk: Client) -> None:
+        group = ComponentFactory.create(name="Europe", is_group=True)
+        api = ComponentFactory.create(name="API", group=group)
+        web = ComponentFactory.create(name="Web", group=group, position=2)
+
+        desk.post(_url("component-move", web.pk), {"up": "1"})
+
+        api.refresh_from_db()
+        group.refresh_from_db()
+        assert (api.position, group.position) == (2, 1)
+
+
+class TestHistory:
+    @pytest.fixture
+    def tours(self) -> Component:
+        """Give a component that was down two days ago, for two hours, one microsecond late."""
+        self.start = timezone.now().replace(minute=0, second=0) - 48 * HOUR
+        tours = operations.add_component(name="Tours", at=self.start - 48 * HOUR)
+        for status, at in (("major_outage", self.start), ("operational", self.start + 2 * HOUR)):
+            operations.set_component_status(
+                component_id=tours.pk, status=ComponentStatus(status), at=at
+            )
+        return tours
+
+    def _typed(self, since: datetime, until: datetime, **more: str) -> dict[str, str]:
+        return {
+            "status": "partial_outage",
+            "since": f"{since:%Y-%m-%dT%H:%M:%S}",
+            "until": f"{until:%Y-%m-%dT%H:%M:%S}",
+            "tz": "UTC",
+        } | more
+
+    def test_lists_what_is_on_record(self, desk: Client, tours: Component) -> None:
+        page = desk.get(_url("component-history", tours.pk)).content.decode()
+
+        assert page.count("Major outage") >= 1
+        assert "(2 h 00 min)" in page
+        assert "until now" in page
+
+    def test_shows_what_changes_before_it_changes_anything(
+        self, desk: Client, tours: Component
+    ) -> None:
+        typed = self._typed(self.start - HOUR, self.start + HOUR)
+
+        page = desk.post(_url("component-history", tours.pk), typed).content.decode()
+
+        now, _heading, then = page.partition("It will say")
+        assert "Operational" in now
+        assert "Major outage" in now
+        assert "Partial outage" in then
+        assert tours.intervals.filter(status="partial_outage").count() == 0
+
+    def test_corrects_the_record(self, desk: Client, tours: Component, responder: User) -> None:
+        typed = self._typed(self.start, self.start + 2 * HOUR, confirm="1")
+
+        page = desk.post(_url("component-history", tours.pk), typed, follow=True).content.decode()
+
+        assert "The history is corrected" in page
+        assert f"when {responder.label()} corrected it" in page
+
+    def test_corrects_the_whole_of_a_stretch_that_was_chosen(
+        self, desk: Client, tours: Component
+    ) -> None:
+        down = tours.intervals.get(status="major_outage")
+        address = _url("component-history", tours.pk)
+        form = desk.get(f"{address}?stretch={down.pk}").context["form"]
+        typed = {name: form[name].value() for name in ("since", "until", "tz")}
+        typed = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in typed.items()
+        }
+
+        desk.post(address, {**typed, "status": "operational", "confirm": "1"})
+
+        assert [row.status for row in tours.intervals.all()] == ["operational"]
+
+    def test_reads_times_in_the_zone_that_is_typed(self, desk: Client, tours: Component) -> None:
+        zone = ZoneInfo("Asia/Tokyo")
+        typed = self._typed(self.start.astimezone(zone), (self.start + HOUR).astimezone(zone))
+
+        desk.post(
+            _url("component-history", tours.pk), {**typed, "tz": "Asia/Tokyo", "confirm": "1"}
+        )
+
+        corrected = tours.intervals.get(status="partial_outage")
+        assert corrected.ended_at == self.start.replace(microsecond=0) + HOUR
+
+    def test_refuses_the_future_with_a_sentence(self, desk: Client, tours: Component) -> None:
+        typed = self._typed(self.start, timezone.now() + HOUR)
+
+        answer = desk.post(_url("component-history", tours.pk), typed)
+
+        assert answer.status_code == INVALID
+        assert "Only what is over can be corrected." in answer.content.decode()
+
+    def test_a_group_has_none(self, desk: Client) -> None:
+        group = ComponentFactory.create(is_group=True)
+
+        assert desk.get(_url("component-history", group.pk)).status_code == 404
+
+    def test_asks_the_database_the_same_for_a_quiet_and_a_restless_one(
+        self, desk: Client, tours: Component
+    ) -> None:
+        def asked() -> int:
+            with CaptureQueriesContext(connection) as context:
+                desk.get(_url("component-history", tours.pk))
+            return len(context)
+
+        before = asked()
+        for hour in range(3, 20):
+            status = "degraded_performance" if hour % 2 else "operational"
+            operations.set_component_status(
+                component_id=tours.pk,
+                status=ComponentStatus(status),
+                at=self.start + hour * HOUR,
+            )
+
+        assert asked() == before

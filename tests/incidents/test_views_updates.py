@@ -59,7 +59,7 @@ class TestUpdates:
         assert "nothing has been sent" in page
         assert "<strong>database</strong>" in page
         assert "<script>alert" not in page
-        assert "Tours: Partial outage" in page
+        assert "<bdi>Tours</bdi>: Partial outage" in page
         assert incident.updates.count() == 1
 
     def test_an_update_moves_the_phase_and_makes_its_promises(

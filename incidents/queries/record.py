@@ -1,20 +1,19 @@
-"""Questions about the record; nothing here changes anything."""
+"""Questions about the record, for the desk and for jobs."""
 
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 
 from incidents.models import (
     ActionItem,
-    Component,
-    ComponentChange,
     Incident,
+    Maintenance,
+    MaintenanceTemplate,
     Postmortem,
     ProgressReport,
     Promise,
@@ -22,63 +21,13 @@ from incidents.models import (
     StatusUpdate,
     TimelineEntry,
 )
-from incidents.values import ActionState, Phase, ProgressState, PromiseKind, UpdateState
-
-# How many incidents the public lists carry, as every status page does.
-LISTED = 50
-
-
-def components() -> QuerySet[Component]:
-    """Return every component and group, in the order of the page."""
-    return Component.objects.in_order().select_related("group")
+from incidents.models.maintenance import MaintenanceQuerySet
+from incidents.values import ActionState, ProgressState, PromiseKind, UpdateState
 
 
 def open_incidents() -> QuerySet[Incident]:
     """Return the incidents that are not over, public or not, newest first."""
     return Incident.objects.open().newest_first()
-
-
-def public_incidents() -> QuerySet[Any]:
-    """Return what customers may know of, with all that the page shows of each prefetched.
-
-    The rows are incidents with attributes more, which is why they are typed loosely.
-    ``told``: published updates, newest first, each with ``changes``. ``reports``: the jobs'
-    progress. ``given``: promises, newest first. Three levels, a fixed number of queries.
-    """
-    changes = ComponentChange.objects.select_related("component__group").order_by("pk")
-    told = (
-        StatusUpdate.objects.published()
-        .newest_first()
-        .prefetch_related(Prefetch("component_changes", changes, to_attr="changes"))
-    )
-    return Incident.objects.public().prefetch_related(
-        Prefetch("updates", told, to_attr="told"),
-        Prefetch(
-            "progress_reports", ProgressReport.objects.order_by("-started_at"), to_attr="reports"
-        ),
-        Prefetch("promises", Promise.objects.newest_first(), to_attr="given"),
-        Prefetch("components", components(), to_attr="affected"),
-    )
-
-
-def public_unresolved() -> QuerySet[Any]:
-    """Return the open ones of the public incidents, by newest activity."""
-    return public_incidents().exclude(phase=Phase.RESOLVED).order_by("-updated_at", "-id")
-
-
-def public_recent(limit: int = LISTED) -> QuerySet[Any]:
-    """Return the public incidents with the newest updates."""
-    return public_incidents().order_by("-updated_at", "-id")[:limit]
-
-
-def public_incident_ids(since: datetime, until: datetime) -> list[int]:
-    """Return the ids of public incidents that began in this stretch of time."""
-    return list(
-        Incident.objects.public()
-        .filter(started_at__gte=since, started_at__lt=until)
-        .newest_first()
-        .values_list("pk", flat=True)
-    )
 
 
 def incident(incident_id: int) -> Incident:
@@ -218,3 +167,29 @@ def figures(incident: Incident) -> Figures:
 def open_promise(incident_id: int, kind: PromiseKind) -> Promise | None:
     """Return the promise of this kind that stands now."""
     return Promise.objects.open().filter(incident_id=incident_id, kind=kind).first()
+
+
+def maintenances() -> MaintenanceQuerySet:
+    """Return every maintenance, public or not."""
+    return Maintenance.objects.prefetch_related("components")
+
+
+def usual_zone() -> str:
+    """Return the zone in which work was planned last; UTC if none ever was."""
+    newest = Maintenance.objects.order_by("-pk").values_list("tz", flat=True).first()
+    return newest or "UTC"
+
+
+def maintenances_beside(
+    begins: datetime, ends: datetime, *, except_for: int | None = None
+) -> QuerySet[Maintenance]:
+    """Return those that are not over and that share time with this stretch, the soonest first."""
+    found = Maintenance.objects.unfinished().filter(
+        scheduled_for__lt=ends, scheduled_until__gt=begins
+    )
+    return found.exclude(pk__in=[] if except_for is None else [except_for]).soonest_first()
+
+
+def maintenance_templates() -> QuerySet[MaintenanceTemplate]:
+    """Return the templates of maintenances, by name."""
+    return MaintenanceTemplate.objects.prefetch_related("components").order_by("name", "pk")

@@ -1,0 +1,234 @@
+"""How a component is, and what the record says of how it was."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from incidents.errors import Refused
+from incidents.models import Component, StatusInterval
+from incidents.operations.record import announce, keep_revision
+from incidents.values import ComponentStatus
+
+
+class GroupHasNoStatus(Refused):
+    code = "group-has-no-status"
+    message = _("A group is as well as its worst member. Set the status of a member.")
+
+
+class StretchIsEmpty(Refused):
+    code = "stretch-is-empty"
+    message = _("The stretch ends before it begins. Give an end that is later than its start.")
+
+
+class StretchInTheFuture(Refused):
+    code = "stretch-in-the-future"
+    message = _(
+        "Only what is over can be corrected. End the stretch now or earlier; "
+        "how the component is from now on is its status."
+    )
+
+
+class StretchBeforeTheStart(Refused):
+    code = "stretch-before-the-start"
+    message = _(
+        "The history of this component begins later. Begin the stretch later, "
+        "or give the component an earlier start date first."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    status: str
+    began_at: datetime
+    ended_at: datetime | None
+
+
+def move_component(component: Component, status: ComponentStatus, *, at: datetime) -> bool:
+    """Set the status of a component that the caller has locked, and keep how long it lasted.
+
+    The one place where a status is written. Returns whether it changed. A moment before the
+    last change counts as that change's own; a status that nobody had time to see leaves none.
+    """
+    changed = component.status != status
+    if not changed and component.history_version:
+        return False
+    component.status = status
+    component.updated_at = at
+    component.history_version += 1
+    component.save(update_fields=["status", "updated_at", "history_version"])
+    _turn(component, status, at=at)
+    return changed
+
+
+def start_history(component: Component, *, at: datetime) -> None:
+    """Begin, or lengthen, the history of a component that the caller has locked.
+
+    It begins on its start date, or now. What is added to a history was operational: a time
+    of which nothing worse is on record. A start date that is later than the history hides
+    what is before it, and takes nothing away.
+    """
+    first = component.intervals.oldest_first().first()
+    start = midnight(component.start_on) if component.start_on else at
+    if first is not None and start >= first.began_at:
+        return
+    if first is None:
+        first = component.intervals.create(status=component.status, began_at=at)
+    if start < first.began_at:
+        _lengthen(component, first, start=start)
+    component.history_version += 1
+    component.save(update_fields=["history_version"])
+
+
+def drop_history(component: Component) -> None:
+    """Forget how a component was, which the caller has locked and makes a group."""
+    component.intervals.all().delete()
+    component.history_version += 1
+    component.save(update_fields=["history_version"])
+
+
+def rewrite_history(
+    *,
+    component_id: int,
+    status: ComponentStatus,
+    since: datetime,
+    until: datetime,
+    at: datetime,
+    author: User | None,
+) -> Component:
+    """Correct what the record says of a stretch in the past; what it said is kept as a revision.
+
+    How the component is now does not change, and nobody is notified.
+
+    :raises GroupHasNoStatus: if it is a group
+    :raises StretchIsEmpty: if the stretch does not end after its start
+    :raises StretchInTheFuture: if it ends after ``at``
+    :raises StretchBeforeTheStart: if the component's history begins after it does
+    """
+    with transaction.atomic():
+        component = Component.objects.select_for_update().get(pk=component_id)
+        since = refuse_stretch(component, since=since, until=until, at=at)
+        touched = list(
+            component.intervals.filter(began_at__lte=until)
+            .exclude(ended_at__lt=since)
+            .oldest_first()
+        )
+        keep_revision(component, at=at, author=author, also={"history": _as_json(touched)})
+        new = _Stretch(status=status, began_at=since, ended_at=until)
+        component.intervals.filter(pk__in=[interval.pk for interval in touched]).delete()
+        StatusInterval.objects.bulk_create(
+            StatusInterval(
+                component=component,
+                status=stretch.status,
+                began_at=stretch.began_at,
+                ended_at=stretch.ended_at,
+            )
+            for stretch in _merged([*_outside(touched, since, until), new])
+        )
+        component.history_version += 1
+        component.updated_at = at
+        component.save(update_fields=["history_version", "updated_at"])
+        announce(None)
+    return component
+
+
+def refuse_stretch(
+    component: Component, *, since: datetime, until: datetime, at: datetime
+) -> datetime:
+    """Refuse what cannot be rewritten; return when the stretch begins, as exactly as it can.
+
+    Its start may be typed to the second, and be that of the history, which is kept more exactly.
+
+    :raises GroupHasNoStatus: if it is a group
+    :raises StretchIsEmpty: if the stretch does not end after its start
+    :raises StretchInTheFuture: if it ends after ``at``
+    :raises StretchBeforeTheStart: if the component's history begins after it does
+    """
+    if component.is_group:
+        raise GroupHasNoStatus
+    if until <= since:
+        raise StretchIsEmpty
+    if until > at:
+        raise StretchInTheFuture
+    first = component.intervals.oldest_first().first()
+    if first is None or since < first.began_at.replace(microsecond=0):
+        raise StretchBeforeTheStart
+    if component.start_on and since < midnight(component.start_on):
+        raise StretchBeforeTheStart
+    return max(since, first.began_at)
+
+
+def midnight(day: date) -> datetime:
+    """Return when a day begins in the zone of the installation, which is UTC."""
+    return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def _lengthen(component: Component, first: StatusInterval, *, start: datetime) -> None:
+    if first.status == ComponentStatus.OPERATIONAL:
+        first.began_at = start
+        first.save(update_fields=["began_at"])
+    else:
+        component.intervals.create(
+            status=ComponentStatus.OPERATIONAL, began_at=start, ended_at=first.began_at
+        )
+
+
+def _turn(component: Component, status: ComponentStatus, *, at: datetime) -> None:
+    """End the open interval and open the next."""
+    current = component.intervals.filter(ended_at=None).first()
+    if current is None:
+        component.intervals.create(status=status, began_at=at)
+        return
+    at = max(at, current.began_at)
+    if current.began_at < at:
+        current.ended_at = at
+        current.save(update_fields=["ended_at"])
+        component.intervals.create(status=status, began_at=at)
+        return
+    # It would be of no length. What was before it goes on, if that is what it turns to.
+    before = component.intervals.filter(ended_at=at, status=status).first()
+    if before is None:
+        current.status = status
+        current.save(update_fields=["status"])
+    else:
+        current.delete()
+        before.ended_at = None
+        before.save(update_fields=["ended_at"])
+
+
+def _outside(
+    intervals: Iterable[StatusInterval], since: datetime, until: datetime
+) -> Iterable[_Stretch]:
+    """Return what is left of the intervals before and after the stretch."""
+    for row in intervals:
+        kept = _Stretch(status=row.status, began_at=row.began_at, ended_at=row.ended_at)
+        if row.began_at < since:
+            yield replace(kept, ended_at=since)
+        if row.ended_at is None or row.ended_at > until:
+            yield replace(kept, began_at=max(row.began_at, until))
+
+
+def _merged(stretches: Iterable[_Stretch]) -> list[_Stretch]:
+    """Return the stretches in order, those of one status that meet as one."""
+    merged: list[_Stretch] = []
+    for stretch in sorted(stretches, key=lambda stretch: stretch.began_at):
+        last = merged[-1] if merged else None
+        if last and last.status == stretch.status and last.ended_at == stretch.began_at:
+            merged[-1] = replace(last, ended_at=stretch.ended_at)
+        else:
+            merged.append(stretch)
+    return merged
+
+
+def _as_json(intervals: Iterable[StatusInterval]) -> list[list[str | None]]:
+    return [
+        [
+            interval.status,
+            interval.began_at.isoformat(),
+            interval.ended_at.isoformat() if interval.ended_at else None,
+        ]
+        for interval in intervals
+    ]

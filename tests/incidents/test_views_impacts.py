@@ -1,0 +1,79 @@
+"""What customers go without, written down at the desk; and the data horizon that follows."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from incidents import operations
+from incidents.models import Impact, Incident
+from incidents.values import ImpactKind
+from tests.factories import HOUR, NOON, ComponentFactory, IncidentFactory, ResponderFactory
+
+pytestmark = pytest.mark.django_db
+
+INVALID = 422
+
+
+@pytest.fixture
+def desk(client: Client) -> Client:
+    client.force_login(ResponderFactory.create())
+    return client
+
+
+@pytest.fixture
+def incident() -> Incident:
+    found: Incident = IncidentFactory.create(tz="Europe/Amsterdam")
+    return found
+
+
+def record(desk: Client, incident: Incident, **fields: Any) -> Any:
+    form = {"kind": "data_unavailable", "began_at": "2026-01-12T12:00"}
+    form |= {"data_from_at": "2026-01-09T12:00"}
+    return desk.post(reverse("incidents:impact-record", args=[incident.pk]), form | fields)
+
+
+class TestRecordImpact:
+    def test_writes_it_down_in_the_incidents_zone(self, desk: Client, incident: Incident) -> None:
+        answer = record(desk, incident)
+
+        assert answer.status_code == 302
+        impact = Impact.objects.get()
+        assert impact.kind == ImpactKind.DATA_UNAVAILABLE
+        assert impact.data_from_at == NOON - 73 * HOUR
+
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"data_from_at": ""}, "Say up to which moment the data is there."),
+            ({"kind": "outage"}, "This is for missing or lost data alone."),
+            ({"began_at": "2999-01-01T00:00"}, "This moment is still to come."),
+        ],
+    )
+    def test_asks_again_for_what_cannot_be_meant(
+        self, fields: dict[str, str], said: str, desk: Client, incident: Incident
+    ) -> None:
+        answer = record(desk, incident, **fields)
+
+        assert answer.status_code == INVALID
+        assert said in answer.content.decode()
+        assert not Impact.objects.exists()
+
+
+class TestEndImpact:
+    def test_says_that_customers_have_it_again_once(self, desk: Client, incident: Incident) -> None:
+        component = ComponentFactory.create()
+        record(desk, incident, component=str(component.pk))
+        impact = Impact.objects.get()
+        page = desk.get(incident.get_absolute_url()).content.decode()
+        assert "still so" in page
+
+        desk.post(reverse("incidents:impact-end", args=[impact.pk]))
+
+        impact.refresh_from_db()
+        ended = impact.until
+        assert ended is not None
+        operations.end_impact(impact_id=impact.pk, at=ended + HOUR)
+        impact.refresh_from_db()
+        assert impact.until == ended
