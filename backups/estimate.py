@@ -18,7 +18,11 @@ CLOSING_SECONDS = (2.0, 20.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remaining:
-    """How many seconds the rest takes, at least and at most, and what that is drawn from."""
+    """How many seconds the rest takes, at least and at most, and what that is drawn from.
+
+    ``basis`` is a measure and its figure: "last:60" (seconds), or "usual:". Those who show it
+    have the words.
+    """
 
     low_seconds: float
     high_seconds: float
@@ -64,7 +68,7 @@ class Pace:
         return Remaining(
             low_seconds=left / quick,
             high_seconds=left / max(slow, overall / 3),
-            basis=f"the speed of the last {self._span():.0f} s",
+            basis=f"last:{self._span():.0f}",
         )
 
     def _span(self) -> float:
@@ -87,7 +91,7 @@ class Pace:
 def usual(left: int, bytes_per_second: tuple[float, float]) -> Remaining:
     """Say how long so many bytes take at speeds seen elsewhere: until there is one of our own."""
     slow, quick = bytes_per_second
-    return Remaining(low_seconds=left / quick, high_seconds=left / slow, basis="usual speeds")
+    return Remaining(low_seconds=left / quick, high_seconds=left / slow, basis="usual:")
 
 
 def whole_job(
@@ -101,4 +105,17 @@ def whole_job(
     soonest, latest = CLOSING_SECONDS
     return current.plus(unpack.low_seconds, unpack.high_seconds).plus(
         replay.low_seconds + soonest, replay.high_seconds + latest
+    )
+
+
+def own_share(whole: Remaining, *, place: int, of: int) -> Remaining:
+    """Say when one's own turn is over, being at this place of those that are left; 1 is next.
+
+    Nobody knows how large each is, only how long all together take. So the range is that share of
+    the whole's, one turn wider to both sides, and ends with the whole at the latest.
+    """
+    return Remaining(
+        low_seconds=whole.low_seconds * (place - 1) / of,
+        high_seconds=whole.high_seconds * min(place + 1, of) / of,
+        basis=whole.basis,
     )

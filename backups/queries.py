@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 
 from backups.models import (
     Backup,
@@ -12,6 +12,7 @@ from backups.models import (
     RestoreAttempt,
     RestoreJob,
     StorageLocation,
+    Tenant,
 )
 from incidents.errors import Refused
 
@@ -50,6 +51,15 @@ def storage_location_named(name: str) -> StorageLocation:
     :raises NotRegistered: if there is no such location
     """
     return _named(StorageLocation, name)
+
+
+def tenants_of(database_id: int, *, named: str = "") -> "QuerySet[Tenant]":
+    """Return the tenants of a database in the order in which they come back.
+
+    With ``named``, those in whose name or public code these words stand.
+    """
+    rows = Tenant.objects.filter(database_id=database_id).order_by("priority", "id")
+    return rows.filter(Q(name__icontains=named) | Q(public_code__icontains=named))
 
 
 def backups_of(database_id: int) -> BackupQuerySet:

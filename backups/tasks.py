@@ -18,6 +18,11 @@ def advance_backup(*, backup_id: int, **_later: object) -> None:
 
 
 @shared_task
+def tell_proofs() -> None:
+    runner.tell_proofs(at=timezone.now())
+
+
+@shared_task
 def requeue_lost_jobs() -> None:
     """Send the jobs that lost their worker, or their message, on their way again."""
     at = timezone.now()

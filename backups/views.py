@@ -1,5 +1,6 @@
 """The pages of the desk that show backups and restores, and ask for them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,8 +25,11 @@ from backups.models import (
     RestoreJob,
     RestorePhase,
     RestoreStep,
+    Tenant,
 )
+from incidents import queries as record
 from incidents.errors import Refused
+from incidents.models import Tenant as Known
 from incidents.views.desk import PAGE
 
 _INVALID = 422
@@ -100,6 +104,54 @@ def read_catalogue(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("This is what the archive holds now."))
     return redirect("backups:database-detail", pk=pk)
+
+
+@require_POST
+@staff_required
+def set_proof_terms(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say what customers read of a database's backups."""
+    database = get_object_or_404(_databases(), pk=pk)
+    form = forms.ProofForm(request.POST)
+    if form.is_valid():
+        try:
+            operations.set_proof_terms(
+                database_id=pk,
+                public_name=form.cleaned_data["public_name"],
+                backup_stale_after=form.backup_stale_after,
+                proof_stale_after=form.proof_stale_after,
+                at=timezone.now(),
+            )
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("What customers read of these backups is set."))
+            return redirect("backups:database-detail", pk=pk)
+    return _database_page(request, database, proof_form=form, status=_INVALID)
+
+
+@require_GET
+@staff_required
+def list_tenants(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the tenants of a database, each with its private link."""
+    database = get_object_or_404(Database, pk=pk)
+    named = request.GET.get("q", "").replace("\0", "")
+    page = Paginator(queries.tenants_of(pk, named=named), PAGE).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "backups/tenant_list.html",
+        {"database": database, "page": page, "named": named, "tenants": _with_codes(page)},
+    )
+
+
+@staff_required
+def renew_code(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a tenant a new code, once that is confirmed."""
+    tenant = get_object_or_404(Tenant.objects.select_related("database"), pk=pk)
+    if request.method == "POST":
+        operations.renew_code(tenant_id=pk, at=timezone.now())
+        messages.success(request, _("%s has a new code. Hand it out again.") % tenant)
+        return redirect("backups:tenant-list", pk=tenant.database_id)
+    return render(request, "backups/tenant_code.html", {"tenant": tenant})
 
 
 @require_GET
@@ -229,6 +281,7 @@ def _database_page(
     database: Database,
     *,
     form: forms.TakeBackupForm | None = None,
+    proof_form: forms.ProofForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     return render(
@@ -237,7 +290,9 @@ def _database_page(
         {
             "database": database,
             "form": form or forms.TakeBackupForm(),
-            "tenants": database.tenants.order_by("priority", "public_code"),
+            "proof_form": proof_form or forms.ProofForm.of(database),
+            "tenants": _with_codes(queries.tenants_of(database.pk)[:_RECENT]),
+            "tenant_count": database.tenants.count(),
             "backups": queries.backups_of(database.pk),
             "jobs": database.backup_jobs.newest_first()[:_RECENT],
             "restores": database.restores.select_related("target", "incident").newest_first()[
@@ -247,6 +302,13 @@ def _database_page(
         },
         status=status,
     )
+
+
+def _with_codes(tenants: Iterable[Tenant]) -> list[tuple[Tenant, Known | None]]:
+    """Return tenants with what the record of incidents knows of each: its code above all."""
+    found = list(tenants)
+    known = record.tenants([tenant.key for tenant in found])
+    return [(tenant, known.get(tenant.key)) for tenant in found]
 
 
 def _restore(pk: int, *, now: datetime) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from django.db import models
 from django.db.models import F, Q, TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from backups.models.storage import REFERENCE, StorageLocation
+from backups.models.storage import StorageLocation
+from credentials import REFERENCE
 from incidents.models.fields import is_known
 
 
@@ -26,6 +27,12 @@ class Database(models.Model):
     archive_name = models.CharField(max_length=60)
     recovery_point_objective = models.DurationField(null=True, blank=True)
     recovery_time_objective = models.DurationField(null=True, blank=True)
+    # What customers read where the page says how fresh its backups are; empty: nothing is said.
+    public_name = models.CharField(max_length=140, blank=True)
+    # How old the last backup, and the last proof that one can be restored, may be before the page
+    # says so; empty for the objective above or a day, and for five weeks.
+    backup_stale_after = models.DurationField(null=True, blank=True)
+    proof_stale_after = models.DurationField(null=True, blank=True)
     registered_at = models.DateTimeField()
     # The catalogue as it was last read: between these two moments it can be restored.
     synced_at = models.DateTimeField(null=True, blank=True)
@@ -52,6 +59,11 @@ class Database(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def key(self) -> str:
+        """What the record of incidents calls this database."""
+        return f"database:{self.pk}"
+
 
 class Tenant(models.Model):
     """One customer's database inside a cluster."""
@@ -73,3 +85,8 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.public_code
+
+    @property
+    def key(self) -> str:
+        """What the record of incidents calls this tenant."""
+        return f"tenant:{self.pk}"

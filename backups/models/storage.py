@@ -4,9 +4,8 @@ from django.db import models
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from credentials import REFERENCE
 from incidents.models.fields import is_known
-
-REFERENCE = r"^(settings|env|file):.+"
 
 
 class StorageRole(TextChoices):

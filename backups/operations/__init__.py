@@ -8,12 +8,15 @@ from backups.operations.backups import (
 )
 from backups.operations.registration import (
     NotRegistrable,
+    give_codes,
     move_storage_location,
     register_database,
     register_recovery_target,
     register_storage_location,
     register_tenant,
     register_tenants,
+    renew_code,
+    set_proof_terms,
 )
 from backups.operations.restores import (
     NoBackup,
@@ -38,14 +41,17 @@ __all__ = [
     "PointOutOfReach",
     "TargetBusy",
     "cancel_restore",
+    "give_codes",
     "move_storage_location",
     "register_database",
     "register_recovery_target",
     "register_storage_location",
     "register_tenant",
     "register_tenants",
+    "renew_code",
     "request_restore",
     "resume_restore",
+    "set_proof_terms",
     "sync_backups",
     "take_backup",
 ]

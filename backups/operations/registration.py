@@ -1,14 +1,17 @@
 """Registering what is protected, where its backups lie, and where it can come back."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
+from backups import runner
 from backups.models import Database, RecoveryTarget, StorageLocation, StorageRole, Tenant
 from incidents.errors import Refused
+from incidents.models import Tenant as Known
+from incidents.operations import tenants as record
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -73,9 +76,12 @@ def register_database(
     password_reference: str,
     superuser: str = "postgres",
     tenants: Iterable[tuple[str, str]] = (),
+    public_name: str = "",
     at: datetime,
 ) -> Database:
     """Register a cluster, its name in a storage location's archive, and its tenants (name, code).
+
+    With a ``public_name`` customers can read how fresh its backups are.
 
     :raises NotRegistrable: if it cannot be registered like this, saying why
     """
@@ -89,29 +95,52 @@ def register_database(
                 storage_id=storage_id,
                 archive_name=archive_name,
                 password_reference=password_reference,
+                public_name=public_name,
                 registered_at=at,
             )
         )
         register_tenants(database_id=database.pk, tenants=tenants, at=at)
+        runner.tell_proof(database, at=at)
+    return database
+
+
+def set_proof_terms(
+    *,
+    database_id: int,
+    public_name: str,
+    backup_stale_after: timedelta | None,
+    proof_stale_after: timedelta | None,
+    at: datetime,
+) -> Database:
+    """Say what customers read of a database's backups, and from which age on it is too old.
+
+    Without a name they read nothing of them; without an age, the usual one holds.
+
+    :raises NotRegistrable: if it cannot be so, saying why
+    """
+    with transaction.atomic():
+        database = Database.objects.select_for_update().get(pk=database_id)
+        database.public_name = public_name
+        database.backup_stale_after = backup_stale_after
+        database.proof_stale_after = proof_stale_after
+        _registered(database)
+        runner.tell_proof(database, at=at)
     return database
 
 
 def register_tenant(
     *, database_id: int, name: str, public_code: str, priority: int = 100, at: datetime
 ) -> Tenant:
-    """Register a customer's database inside a cluster.
+    """Register a customer's database inside a cluster. The customer sees the public code.
+
+    It also gets a private code, under which it finds its own state on the status page.
 
     :raises NotRegistrable: if it cannot be registered like this, saying why
     """
-    return _registered(
-        Tenant(
-            database_id=database_id,
-            name=name,
-            public_code=public_code,
-            priority=priority,
-            registered_at=at,
-        )
-    )
+    with transaction.atomic():
+        tenant = _new_tenant(database_id, name, public_code, priority=priority, at=at)
+        _introduce([tenant], at=at)
+    return tenant
 
 
 def register_tenants(
@@ -122,10 +151,9 @@ def register_tenants(
     :raises NotRegistrable: if one cannot be registered like this, saying why
     """
     with transaction.atomic():
-        return [
-            register_tenant(database_id=database_id, name=name, public_code=code, at=at)
-            for name, code in tenants
-        ]
+        found = [_new_tenant(database_id, name, code, at=at) for name, code in tenants]
+        _introduce(found, at=at)
+    return found
 
 
 def register_recovery_target(
@@ -153,6 +181,43 @@ def register_recovery_target(
             registered_at=at,
         )
     )
+
+
+def give_codes(*, database_id: int, at: datetime) -> list[tuple[Tenant, Known]]:
+    """Return the tenants of a database by name, each with the code under which it finds itself.
+
+    Those that have none yet get theirs.
+    """
+    tenants = list(Tenant.objects.filter(database_id=database_id).order_by("name"))
+    return list(zip(tenants, _introduce(tenants, at=at), strict=True))
+
+
+def renew_code(*, tenant_id: int, at: datetime) -> Known:
+    """Give a tenant a new code; its old link is dead from now on."""
+    tenant = Tenant.objects.get(pk=tenant_id)
+    with transaction.atomic():
+        (known,) = _introduce([tenant], at=at)
+        return record.renew_lookup_code(tenant_id=known.pk, at=at)
+
+
+def _new_tenant(
+    database_id: int, name: str, public_code: str, *, priority: int = 100, at: datetime
+) -> Tenant:
+    return _registered(
+        Tenant(
+            database_id=database_id,
+            name=name,
+            public_code=public_code,
+            priority=priority,
+            registered_at=at,
+        )
+    )
+
+
+def _introduce(tenants: Sequence[Tenant], *, at: datetime) -> list[Known]:
+    """Make tenants known to the record of incidents, by the name that they see themselves."""
+    names = {tenant.key: tenant.public_code for tenant in tenants}
+    return record.register_tenants(names=names, at=at)
 
 
 def _registered(row: Row) -> Row:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from backups import tasks
+from backups import runner, tasks
 from backups.models import Database, JobState, RecoveryTarget, RestoreJob
 from backups.operations.backups import CatalogueUnreadable, sync_backups
 from incidents.errors import Refused
@@ -83,6 +83,7 @@ def request_restore(
                 requested_at=at,
                 queued_at=at,
             )
+            runner.tell_queued(job, at=at)
             if by_worker:
                 _send(job)
     except IntegrityError as error:

@@ -8,8 +8,9 @@ from backups.errors import CredentialsMissing, EngineFailed
 from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob
 from backups.runner.credentials import redacted, storage_credentials
 from backups.runner.lease import Clock, Lease, LeaseLost
+from backups.runner.proofs import tell_proof
 from backups.runner.restore import Restoration, clear_away
-from backups.runner.telling import Telling, tell_end
+from backups.runner.telling import Telling, tell_end, tell_requeued
 from backups.runner.tools import opened_archive
 from incidents.operations.progress import JobEvent
 
@@ -83,6 +84,7 @@ class _Carrying:
         if self._release(JobState.SUCCEEDED, eta_low_at=None, eta_high_at=None, waiting_for=""):
             self._job.refresh_from_db()
             tell_end(self._job, at=at)
+            tell_proof(self._job.database, at=at)
 
     def _fail(self, failure: EngineFailed) -> None:
         logger.warning("restore %s: stopped: %s", self._job.pk, failure.code)
@@ -96,6 +98,7 @@ class _Carrying:
         if self._is_worth_another_try(failure):
             if self._release(JobState.QUEUED, queued_at=at, **failed):
                 self._telling.event(JobEvent.ATTEMPT_FAILED, number=number, at=at)
+                tell_requeued(self._job, at=at)
             return
         why = {"failure_code": failure.code, "failure_advice": advice}
         if self._release(JobState.FAILED, **why, **failed):

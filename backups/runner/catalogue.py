@@ -14,6 +14,7 @@ from backups.errors import BackupMissing, EngineFailed
 from backups.models import Backup, Database
 from backups.runner.patience import patiently
 from backups.runner.planning import Tell, opened_log
+from backups.runner.proofs import tell_proof
 from backups.runner.tools import Archive, opened_archive
 from backups.steps import Step
 from backups.storage.manifest import manifest_key, read_manifest
@@ -27,6 +28,7 @@ def sync_catalogue(*, database_id: int, at: datetime) -> Database:
     database = Database.objects.select_related("storage").get(pk=database_id)
     with opened_archive(database) as archive:
         _read(database, archive, tell=_tell_nobody, at=at)
+    tell_proof(database, at=at)
     return database
 
 

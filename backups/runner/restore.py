@@ -15,9 +15,10 @@ from backups.engines.directory import TargetDirectory
 from backups.engines.postgres import Postgres
 from backups.engines.replay import Replay
 from backups.engines.wal_stage import WalStage
-from backups.models import Backup, RestoreJob, RestorePhase, Tenant
+from backups.models import Backup, RestoreJob, RestorePhase
 from backups.runner.planning import make_plan, require_port
 from backups.runner.telling import Telling
+from backups.runner.tenants import in_order
 from backups.runner.tools import Archive, postgres_at
 from backups.runner.verification import Evidence, count_tenants
 from backups.runner.workspace import Plan, Workspace
@@ -119,11 +120,12 @@ class Restoration:
 
     def _count(self, plan: Plan, replay: Replay) -> None:
         evidence: Evidence = {}
-        tenants = list(
-            Tenant.objects.filter(database=self._job.database).order_by("priority", "id")
-        )
+        self._job.evidence = evidence
         counting = count_tenants(
-            replay, tenants, data_until_at=plan.destination.data_until_at, evidence=evidence
+            replay,
+            in_order(self._job),
+            data_until_at=plan.destination.data_until_at,
+            evidence=evidence,
         )
         self._go_through(RestorePhase.VERIFY, counting)
         RestoreJob.objects.filter(pk=self._job.pk).update(evidence=evidence)

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 
 from backups import estimate
 from backups.models import JobState, RestoreAttempt, RestoreJob, RestorePhase, RestoreStep
+from backups.runner import tenants
 from backups.runner.lease import Clock, Lease
 from backups.steps import Step
 from incidents.errors import Refused
@@ -71,6 +72,8 @@ def tell_end(job: RestoreJob, *, at: datetime) -> None:
     """
     if job.incident_id is None:
         return
+    # First: once the report is over, nothing more is said of its tenants.
+    tenants.tell_end(job, at=at)
     event, state = _ENDS[JobState(job.state)]
     attempts = job.attempts.count()
     try:
@@ -88,6 +91,22 @@ def tell_end(job: RestoreJob, *, at: datetime) -> None:
         connection.close_if_unusable_or_obsolete()
 
 
+def tell_queued(job: RestoreJob, *, at: datetime) -> None:
+    """Tell that a job waits for a worker, and its tenants with it, if it belongs to an incident."""
+    if job.incident_id is None:
+        return
+    report_progress(
+        incident_id=job.incident_id, key=job.key, title=TITLE, progress=figures_of(job), at=at
+    )
+    tenants.tell_waiting(job, until=promised_until(job), at=at)
+
+
+def tell_requeued(job: RestoreJob, *, at: datetime) -> None:
+    """Tell the tenants of a job that goes on with another attempt that they wait again."""
+    if job.incident_id is not None:
+        tenants.tell_waiting(job, until=promised_until(job), at=at)
+
+
 class Telling:
     """What one attempt at a restore tells. Every method checks the lease first."""
 
@@ -96,6 +115,7 @@ class Telling:
         self._attempt = attempt
         self._lease = lease
         self._now = now
+        self._tenants = tenants.Tenants(job)
         self._pace = estimate.Pace()
         self._stored = float("-inf")
         self._waiting_told_at: datetime | None = None
@@ -216,9 +236,16 @@ class Telling:
                     progress=self.progress(state),
                     at=at,
                 )
+                self._tenants.tell(at=at, until=promised_until(job), left=self._left(step))
         except (DatabaseError, Refused):
             logger.warning("restore %s: progress could not be told", job.pk, exc_info=True)
             connection.close_if_unusable_or_obsolete()
+
+    def _left(self, step: Step) -> estimate.Remaining | None:
+        """Return what looking at the tenants still takes, as measured."""
+        if self._job.phase != RestorePhase.VERIFY or step.total is None:
+            return None
+        return self._pace.remaining(step.total - step.done)
 
     def _estimate(self, step: Step, *, at: datetime) -> None:
         job = self._job

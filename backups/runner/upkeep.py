@@ -14,7 +14,7 @@ from backups.models import (
 )
 from backups.models.jobs import OVER, JobQuerySet
 from backups.runner.lease import living_processes
-from backups.runner.telling import TITLE, figures_of, tell_end
+from backups.runner.telling import TITLE, figures_of, tell_end, tell_requeued
 from incidents.operations.progress import JobEvent, report_event
 from incidents.queries import unfinished_reports
 from incidents.values import ProgressState
@@ -27,6 +27,7 @@ def waiting_restores(*, at: datetime) -> list[tuple[int, str]]:
     """
     for job in _lost(RestoreJob.objects.all(), at=at):
         _note_lost_attempt(job, at=at)
+        tell_requeued(job, at=at)
     _tell_untold_ends(at=at)
     waiting = RestoreJob.objects.all().forgotten(at=at)
     found = [(job.pk, job.target.queue) for job in waiting.select_related("target")]

@@ -1,4 +1,4 @@
-from backups.estimate import Pace, Remaining, whole_job
+from backups.estimate import Pace, Remaining, own_share, whole_job
 
 
 def steady(seconds: int, rate: int, *, start: int = 0) -> Pace:
@@ -24,7 +24,7 @@ class TestPace:
 
         assert remaining is not None
         assert remaining.low_seconds <= 50 <= remaining.high_seconds
-        assert "30 s" in remaining.basis
+        assert remaining.basis == "last:30"
 
     def test_gives_a_wider_range_when_the_pace_varies(self) -> None:
         pace = Pace()
@@ -86,3 +86,37 @@ class TestWholeJob:
 
     def test_is_unknown_while_the_current_phase_is(self) -> None:
         assert whole_job(None, unpack_bytes=1, replay_bytes=1) is None
+
+
+class TestOwnShare:
+    WHOLE = Remaining(low_seconds=100, high_seconds=300, basis="last:30")
+
+    def test_the_last_ends_with_the_whole(self) -> None:
+        last = own_share(self.WHOLE, place=10, of=10)
+
+        assert last.low_seconds <= self.WHOLE.low_seconds
+        assert last.high_seconds == self.WHOLE.high_seconds
+        assert last.basis == self.WHOLE.basis
+
+    def test_the_next_may_be_over_at_once(self) -> None:
+        assert own_share(self.WHOLE, place=1, of=10).low_seconds == 0
+
+    def test_is_never_narrower_than_what_is_known_of_the_whole(self) -> None:
+        known = self.WHOLE.high_seconds / self.WHOLE.low_seconds
+        for place in range(1, 11):
+            own = own_share(self.WHOLE, place=place, of=10)
+            assert own.high_seconds >= own.low_seconds * known
+            assert own.low_seconds <= self.WHOLE.low_seconds * place / 10
+            assert own.high_seconds >= self.WHOLE.high_seconds * place / 10
+
+    def test_grows_with_the_place_and_never_beyond_the_whole(self) -> None:
+        ranges = [own_share(self.WHOLE, place=place, of=10) for place in range(1, 11)]
+
+        assert [own.low_seconds for own in ranges] == sorted(own.low_seconds for own in ranges)
+        assert [own.high_seconds for own in ranges] == sorted(own.high_seconds for own in ranges)
+        assert max(own.high_seconds for own in ranges) == self.WHOLE.high_seconds
+
+    def test_alone_it_is_the_whole(self) -> None:
+        own = own_share(self.WHOLE, place=1, of=1)
+
+        assert (own.low_seconds, own.high_seconds) == (0, self.WHOLE.high_seconds)

@@ -10,6 +10,9 @@ from django.utils import timezone
 from backups import operations, runner
 from backups.models import JobState, RestoreJob
 from config.embedded.fault_proxy import FaultProxy
+from incidents.models import TenantProgress
+from incidents.operations import declare_incident
+from incidents.values import Severity
 from tests.protected import Protected, Rooms, connect, rooms_for, rows_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,6 +46,22 @@ class TestRestore:
         with connect(rooms.target.port, "acme") as connection:
             connection.execute("insert into notes (words) values ('after')")
             assert connection.execute("show archive_mode").fetchone() == ("off",)
+
+    def test_its_tenants_are_told_that_they_are_verified(self, rooms: Rooms) -> None:
+        incident = declare_incident(
+            title="Tours are gone", severity=Severity.SEV1, at=timezone.now(), author=None
+        )
+        requested = rooms.request(incident_id=incident.pk)
+        rows = TenantProgress.objects.filter(report__key=requested.key)
+        assert set(rows.values_list("state", flat=True)) == {"waiting"}
+
+        job = carried(requested)
+
+        assert job.state == JobState.SUCCEEDED, job.failure_advice
+        assert set(rows.values_list("state", "place", "data_until_at")) == {
+            ("verified", None, job.data_until_at)
+        }
+        assert rows.count() == rooms.database.tenants.count() > 0
 
     def test_stops_at_the_moment_that_was_asked_for(
         self, protected: Protected, rooms: Rooms

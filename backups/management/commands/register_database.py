@@ -29,6 +29,12 @@ class Command(BaseCommand):
             metavar="DATABASE=CODE",
             help="a customer's database and the code that customers see; may be repeated",
         )
+        parser.add_argument(
+            "--public-name",
+            default="",
+            metavar="NAME",
+            help="what customers call it where they read how fresh its backups are",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         tenants = [tuple(each.partition("=")[::2]) for each in options["tenant"]]
@@ -42,6 +48,7 @@ class Command(BaseCommand):
                 archive_name=options["archive"] or options["name"],
                 password_reference=options["password"],
                 tenants=[(name, code or name) for name, code in tenants],
+                public_name=options["public_name"],
                 at=timezone.now(),
             )
         except Refused as refusal:

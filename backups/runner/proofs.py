@@ -1,0 +1,52 @@
+"""Saying when backups were last taken, and last proven: from what is on record, not from hope."""
+
+from datetime import datetime
+
+from backups.models import Backup, Database, JobState, RestoreJob
+from incidents.operations.proofs import (
+    PROVEN_STALE_AFTER,
+    TAKEN_STALE_AFTER,
+    Proof,
+    report_proof,
+    withdraw_proof,
+)
+from incidents.values import ProvenHow
+
+
+def tell_proof(database: Database, *, at: datetime) -> None:
+    """Say what is known of a database's backups, if customers have a name for it."""
+    if not database.public_name:
+        withdraw_proof(key=database.key)
+        return
+    taken = Backup.objects.filter(database=database).usable().newest_first().first()
+    proven = (
+        RestoreJob.objects.filter(
+            database=database, state=JobState.SUCCEEDED, ended_at__isnull=False
+        )
+        .order_by("-ended_at", "-id")
+        .first()
+    )
+    report_proof(
+        key=database.key,
+        proof=Proof(
+            name=database.public_name,
+            taken_at=taken.ended_at if taken else None,
+            taken_stale_after=(
+                database.backup_stale_after
+                or database.recovery_point_objective
+                or TAKEN_STALE_AFTER
+            ),
+            proven_at=proven.ended_at if proven else None,
+            proven_stale_after=database.proof_stale_after or PROVEN_STALE_AFTER,
+            # A restore succeeds only once every tenant's rows were read back.
+            proven_how=ProvenHow.RESTORE if proven else None,
+            proven_until_at=proven.data_until_at if proven else None,
+        ),
+        at=at,
+    )
+
+
+def tell_proofs(*, at: datetime) -> None:
+    """Say what is known of the backups of every database."""
+    for database in Database.objects.order_by("pk"):
+        tell_proof(database, at=at)

@@ -1,0 +1,159 @@
+"""Saying how far each tenant of a restore is, in the order in which they come back.
+
+While the cluster comes back, so do all of them. Then they are looked at one by one: those that
+were looked at are verified, the others have their place and their own estimate.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, connection
+
+from backups import estimate
+from backups.models import JobState, RestoreJob, RestorePhase, Tenant
+from incidents.operations.tenants import TenantNews, has_moved, report_tenants
+from incidents.values import TenantState
+
+logger = logging.getLogger(__name__)
+
+# Telling may take this share of the time at most: it must not cost the restore.
+_REST_FOR_EACH_SECOND_OF_TELLING = 20
+
+
+class Tenants:
+    """The tenants of one restore, and what was last said of them."""
+
+    def __init__(self, job: RestoreJob) -> None:
+        self._job = job
+        self._all: list[Tenant] | None = None
+        self._said: tuple[object, ...] = ()
+        self._estimate = TenantNews(key="", state=TenantState.RESTORING)
+        self._rest_until = float("-inf")
+
+    def tell(
+        self, *, at: datetime, until: datetime | None, left: estimate.Remaining | None
+    ) -> None:
+        """Say where the job's row has them now; ``left`` is what their check still takes.
+
+        Says nothing that it said already, and rests after each time. Failing is no harm: the
+        restore goes on.
+        """
+        job = self._job
+        if job.incident_id is None:
+            return
+        says = (job.phase, until, job.done if job.phase == RestorePhase.VERIFY else 0)
+        whole = self._restoring("", until)
+        is_news = says != self._said or has_moved(self._estimate, whole, at=at)
+        if not is_news or time.monotonic() < self._rest_until:
+            return
+        began = time.monotonic()
+        if _push(job, self._news(at=at, until=until, left=left), at=at):
+            self._said, self._estimate = says, whole
+        took = time.monotonic() - began
+        self._rest_until = time.monotonic() + took * _REST_FOR_EACH_SECOND_OF_TELLING
+
+    def _news(
+        self, *, at: datetime, until: datetime | None, left: estimate.Remaining | None
+    ) -> list[TenantNews]:
+        if self._all is None:
+            self._all = in_order(self._job)
+        phase = RestorePhase(self._job.phase)
+        if phase in (RestorePhase.VERIFY, RestorePhase.READY):
+            seen = self._job.done if phase == RestorePhase.VERIFY else len(self._all)
+            return _looked_at(self._job, self._all[:seen], until) + _in_turn(
+                self._all[seen:], at=at, until=until, left=left
+            )
+        return [self._restoring(tenant.key, until) for tenant in self._all]
+
+    def _restoring(self, key: str, until: datetime | None) -> TenantNews:
+        return TenantNews(
+            key=key,
+            state=TenantState.RESTORING,
+            data_until_at=until,
+            eta_low_at=self._job.eta_low_at,
+            eta_high_at=self._job.eta_high_at,
+            eta_basis=self._job.eta_basis,
+        )
+
+
+def in_order(job: RestoreJob) -> list[Tenant]:
+    """Return the tenants of a restore in the order in which they are looked at."""
+    return list(Tenant.objects.filter(database_id=job.database_id).order_by("priority", "id"))
+
+
+def tell_waiting(job: RestoreJob, *, until: datetime | None, at: datetime) -> None:
+    """Say of every tenant that it waits, and at which place."""
+    tenants = in_order(job)
+    _push(
+        job,
+        [
+            TenantNews(key=tenant.key, state=TenantState.WAITING, place=place, data_until_at=until)
+            for place, tenant in enumerate(tenants, start=1)
+        ],
+        at=at,
+    )
+
+
+def tell_end(job: RestoreJob, *, at: datetime) -> None:
+    """Say what a job that is over, or has stopped, leaves: verified data, or no claim at all."""
+    tenants = in_order(job)
+    if job.state == JobState.SUCCEEDED:
+        news = _looked_at(job, tenants, job.data_until_at)
+    else:
+        news = [TenantNews(key=tenant.key, state=TenantState.WAITING) for tenant in tenants]
+    _push(job, news, at=at)
+
+
+def _looked_at(
+    job: RestoreJob, tenants: Sequence[Tenant], until: datetime | None
+) -> list[TenantNews]:
+    absent = {code for code, found in job.evidence.items() if found.get("absent")}
+    return [
+        TenantNews(
+            key=tenant.key,
+            state=(TenantState.ABSENT if tenant.public_code in absent else TenantState.VERIFIED),
+            data_until_at=until,
+        )
+        for tenant in tenants
+    ]
+
+
+def _in_turn(
+    tenants: Sequence[Tenant],
+    *,
+    at: datetime,
+    until: datetime | None,
+    left: estimate.Remaining | None,
+) -> list[TenantNews]:
+    news = []
+    for place, tenant in enumerate(tenants, start=1):
+        low = high = None
+        if left is not None:
+            own = estimate.own_share(left, place=place, of=len(tenants))
+            low = at + timedelta(seconds=own.low_seconds)
+            high = at + timedelta(seconds=own.high_seconds)
+        news.append(
+            TenantNews(
+                key=tenant.key,
+                state=TenantState.RESTORED,
+                place=place,
+                data_until_at=until,
+                eta_low_at=low,
+                eta_high_at=high,
+                eta_basis=left.basis if left else "",
+            )
+        )
+    return news
+
+
+def _push(job: RestoreJob, news: Sequence[TenantNews], *, at: datetime) -> bool:
+    try:
+        report_tenants(key=job.key, tenants=news, at=at)
+    except DatabaseError:
+        # A restore is never given up because it could not be told.
+        logger.warning("restore %s: its tenants could not be told", job.pk, exc_info=True)
+        connection.close_if_unusable_or_obsolete()
+        return False
+    return True
