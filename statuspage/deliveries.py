@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
+from django.utils import translation
+from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 
-from incidents.models import StatusUpdate
-from incidents.values import IncidentKind, Phase, Visibility
+from incidents.models import MaintenanceUpdate, StatusUpdate
+from incidents.values import IncidentKind, MaintenanceState, Phase, Visibility, zone
 from notifications import outbox
 from notifications.models import Channel, Delivery, DeliveryState
-from statuspage.documents.bodies import as_text
+from statuspage.documents.bodies import as_text, words_of
+from statuspage.documents.maintenance import window
 from statuspage.models import Announcement, Page, Subscriber
+from statuspage.publisher.scope import concerns, concerns_maintenance
 
 # What is older is no news: followers of today are not sent last year's updates.
 _NEWS_FOR = timedelta(days=2)
@@ -64,7 +68,24 @@ def queue_deliveries(*, at: datetime) -> int:
         .order_by("published_at", "pk")
         .values_list("pk", flat=True)
     )
-    return sum(_announce(update_id, at=at) for update_id in list(waiting))
+    announced = sum(_announce(update_id, at=at) for update_id in list(waiting))
+    return announced + _announce_maintenances(at=at)
+
+
+def _announce_maintenances(*, at: datetime) -> int:
+    waiting = (
+        MaintenanceUpdate.objects.filter(
+            deliver_notifications=True,
+            published_at__gt=at - _NEWS_FOR,
+            announcement__isnull=True,
+            maintenance__visibility=Visibility.PUBLIC,
+            # What was said while only staff knew of it is no news.
+            published_at__gte=F("maintenance__published_at"),
+        )
+        .order_by("published_at", "pk")
+        .values_list("pk", flat=True)
+    )
+    return sum(_announce_maintenance(update_id, at=at) for update_id in list(waiting))
 
 
 def _announce(update_id: int, *, at: datetime) -> bool:
@@ -77,37 +98,113 @@ def _announce(update_id: int, *, at: datetime) -> bool:
         )
         if Announcement.objects.filter(update=update).exists():
             return False
-        page = Page.objects.the_one(at=at)
-        followers = list(
-            Subscriber.objects.following()
-            # What was said before somebody followed is no message to them.
-            .filter(confirmed_at__lte=update.published_at)
-            .order_by("pk")
-        )
+        pages = [page for page in Page.objects.in_order() if concerns(page, update.incident_id)]
+        followers = _followers(pages, update.published_at)
         for follower in followers:
-            _enqueue(page, update, follower, at=at)
+            with translation.override(follower.page.language):
+                _enqueue(_message(update), follower, at=at)
         announcement = Announcement(update=update, announced_at=at, recipients=len(followers))
         announcement.save(force_insert=True)
     return True
 
 
-def _enqueue(page: Page, update: StatusUpdate, follower: Subscriber, *, at: datetime) -> None:
-    incident, leave = update.incident, f"{page.url}/unsubscribe/{follower.token}"
+def _announce_maintenance(update_id: int, *, at: datetime) -> bool:
+    with transaction.atomic():
+        update = (
+            MaintenanceUpdate.objects.select_for_update(of=("self",))
+            .select_related("maintenance")
+            .get(pk=update_id)
+        )
+        if Announcement.objects.filter(maintenance_update=update).exists():
+            return False
+        pages = [
+            page
+            for page in Page.objects.in_order()
+            if concerns_maintenance(page, update.maintenance)
+        ]
+        followers = _followers(pages, update.published_at)
+        for follower in followers:
+            with translation.override(follower.page.language):
+                _enqueue(_maintenance_message(update, follower.page), follower, at=at)
+        announcement = Announcement(
+            maintenance_update=update, announced_at=at, recipients=len(followers)
+        )
+        announcement.save(force_insert=True)
+    return True
+
+
+def _followers(pages: Iterable[Page], published_at: datetime | None) -> list[Subscriber]:
+    """Return who follows any of these pages; who follows several is told once."""
+    followers = (
+        Subscriber.objects.following()
+        # What was said before somebody followed is no message to them.
+        .filter(page__in=pages, confirmed_at__lte=published_at)
+        .select_related("page")
+        .order_by("-page_id", "pk")
+    )
+    return list({follower.email: follower for follower in followers}.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    """An update as followers read it, in the language that was active."""
+
+    key: str
+    thread: str
+    path: str
+    label: str
+    title: str
+    body: str
+
+
+def _message(update: StatusUpdate) -> _Message:
+    incident = update.incident
+    return _Message(
+        key=f"update-{update.pk}",
+        thread=f"incident-{incident.public_id}",
+        path=f"/incidents/{incident.public_id}",
+        label=str(Phase(update.phase).label),
+        title=incident.title,
+        body=as_text(words_of(update)),
+    )
+
+
+def _maintenance_message(update: MaintenanceUpdate, page: Page) -> _Message:
+    maintenance = update.maintenance
+    stretch = window(maintenance.scheduled_for, maintenance.scheduled_until, zone(page.time_zone))
+    return _Message(
+        key=f"maintenance-update-{update.pk}",
+        thread=f"maintenance-{maintenance.public_id}",
+        path=f"/maintenances/{maintenance.public_id}",
+        label=str(MaintenanceState(update.state).label),
+        title=maintenance.title,
+        body=_("%(body)s\n\nPlanned time: %(window)s")
+        % {"body": as_text(words_of(update)), "window": strip_tags(stretch)},
+    )
+
+
+def _enqueue(message: _Message, follower: Subscriber, *, at: datetime) -> None:
+    page, leave = follower.page, f"{follower.page.url}/unsubscribe/{follower.token}"
     body = _("%(body)s\n\nThe whole story: %(link)s\n\nNo more of these messages: %(leave)s\n") % {
-        "body": as_text(update.body),
-        "link": f"{page.url}/incidents/{incident.public_id}",
+        "body": message.body,
+        "link": f"{page.url}{message.path}",
         "leave": leave,
+    }
+    subject = _("[%(page)s] %(phase)s: %(title)s") % {
+        "page": page.name,
+        "phase": message.label,
+        "title": message.title,
     }
     outbox.enqueue(
         channel=Channel.EMAIL,
         recipient=follower.email,
-        subject=f"[{page.name}] {Phase(update.phase).label}: {incident.title}"[:200],
+        subject=subject[:200],
         body=body,
-        idempotency_key=f"update-{update.pk}-to-{follower.pk}",
+        idempotency_key=f"{message.key}-to-{follower.pk}",
         at=at,
         headers={
             "List-Unsubscribe": f"<{leave}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            "References": f"<incident-{incident.public_id}@highwater>",
+            "References": f"<{message.thread}@highwater>",
         },
     )

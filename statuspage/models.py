@@ -1,37 +1,102 @@
-"""The page itself, who follows it, and which updates its followers have been told of."""
+"""The pages, who follows them, and which updates their followers have been told of."""
 
 import secrets
 from datetime import datetime
 from typing import Self
 
+from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, TextChoices
+from django.utils.translation import gettext_lazy as _
 
-from incidents.models import StatusUpdate
-from incidents.models.fields import new_public_id
+from credentials import REFERENCE
+from incidents.models import Component, MaintenanceUpdate, StatusUpdate
+from incidents.models.fields import is_known, new_public_id
 
-# There is one page. Its row has this key, and a constraint keeps others out.
-_THE_PAGE = 1
+# The page of an installation that has not named one yet.
+FIRST_PAGE = "main"
+
+
+def new_token() -> str:
+    """Return what nobody can guess, for addresses that need no login."""
+    return secrets.token_urlsafe(24)
+
+
+class Language(TextChoices):
+    """The languages in which a page can be read."""
+
+    ENGLISH = "en", "English"
+    DUTCH = "nl", "Nederlands"
+    GERMAN = "de", "Deutsch"
+    FRENCH = "fr", "Français"
+
+
+class Access(TextChoices):
+    """Who may read a page."""
+
+    PUBLIC = "public", _("Everybody")
+    PASSWORD = "password", _("Those who know the password")
+    NETWORKS = "networks", _("Those who come from these networks")
+    VIEWERS = "viewers", _("Those who sign in")
 
 
 class PageQuerySet(models.QuerySet["Page"]):
-    def the_one(self, *, at: datetime) -> "Page":
-        """Return the page; an installation that has not named it yet gets a plain one."""
-        page, _created = self.get_or_create(
-            pk=_THE_PAGE, defaults={"created_at": at, "updated_at": at}
+    def in_order(self) -> Self:
+        """Return the pages, the first one first: it also answers for hosts that are no page's."""
+        return self.order_by("pk")
+
+    def first_page(self, *, at: datetime) -> "Page":
+        """Return the first page; an installation that has none yet gets a plain one."""
+        return (
+            self.in_order().first()
+            or self.get_or_create(slug=FIRST_PAGE, defaults={"created_at": at, "updated_at": at})[0]
         )
-        return page
+
+    def called(self, slug: str, *, at: datetime) -> "Page":
+        """Return the page with this short name.
+
+        :raises Page.DoesNotExist: if there is none
+        """
+        first = self.first_page(at=at)
+        return first if first.slug == slug else self.get(slug=slug)
 
 
 class Page(models.Model):
-    """The public status page: its name, its address and the zone in which it tells the time."""
+    """A status page: its name and address, what it shows, how it looks, and who may read it."""
 
     public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)
+    # The name of its folder in PUBLIC_ROOT/pages; it never changes.
+    slug = models.SlugField(max_length=40, unique=True, default=FIRST_PAGE)
     name = models.CharField(max_length=140, default="Highwater")
-    # Without a trailing slash.
+    # Without a trailing slash. Its host is how visitors choose the page.
     url = models.URLField(max_length=500, default="http://localhost:8000")
     time_zone = models.CharField(max_length=64, default="Etc/UTC")
+    language = models.CharField(max_length=8, choices=Language, default=Language.ENGLISH)
     support_url = models.URLField(max_length=500, blank=True)
+
+    # Either everything that is public, or these components and the incidents that touch them.
+    shows_everything = models.BooleanField(default=True)
+    components = models.ManyToManyField(Component, blank=True, related_name="+")
+    has_my_data = models.BooleanField(default=True)
+    has_backup_proof = models.BooleanField(default=True)
+
+    # "#0a5ca0", or empty for that of the house.
+    accent = models.CharField(max_length=7, blank=True)
+    # PNG, made anew from what was uploaded. Deferred: most reads do not want them.
+    logo = models.BinaryField(null=True, blank=True)
+    icon = models.BinaryField(null=True, blank=True)
+
+    access = models.CharField(max_length=8, choices=Access, default=Access.PUBLIC)
+    # As statuspage.serving.gate writes it.
+    password_hash = models.CharField(max_length=300, blank=True)
+    # As text: "10.0.0.0/8".
+    networks = models.JSONField(default=list, blank=True)
+    viewers = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
+    # Signs the tickets of those who were let in; a new one sends all of them back to the gate.
+    ticket_key = models.CharField(max_length=64, default=new_token, editable=False)
+    # What feed readers and programs give in an address instead of a ticket.
+    feed_key = models.CharField(max_length=64, default=new_token, editable=False)
+
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -39,19 +104,32 @@ class Page(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="page_is_the_only_one", condition=Q(pk=_THE_PAGE)),
+            is_known("page", "language", Language),
+            is_known("page", "access", Access),
             models.CheckConstraint(
                 name="page_url_ends_without_slash", condition=~Q(url__endswith="/")
+            ),
+            models.UniqueConstraint(name="page_has_its_own_url", fields=["url"]),
+            models.CheckConstraint(
+                name="page_accent_is_a_colour",
+                condition=Q(accent="") | Q(accent__regex=r"^#[0-9a-f]{6}$"),
+            ),
+            models.CheckConstraint(
+                name="page_with_password_has_one",
+                condition=~Q(access=Access.PASSWORD) | ~Q(password_hash=""),
+            ),
+            models.CheckConstraint(
+                name="page_for_networks_has_some",
+                condition=~Q(access=Access.NETWORKS) | ~Q(networks=[]),
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
-
-def new_token() -> str:
-    """Return what nobody can guess, for addresses that need no login."""
-    return secrets.token_urlsafe(24)
+    @property
+    def is_private(self) -> bool:
+        return self.access != Access.PUBLIC
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -61,9 +139,10 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
 
 class Subscriber(models.Model):
-    """Somebody who wants each update as a message."""
+    """Somebody who wants each update of a page as a message."""
 
-    email = models.EmailField(unique=True)
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="subscribers")
+    email = models.EmailField()
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
@@ -73,6 +152,9 @@ class Subscriber(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                name="subscriber_follows_a_page_once", fields=["page", "email"]
+            ),
             models.CheckConstraint(
                 name="subscriber_is_confirmed_after_it_was_made",
                 condition=Q(confirmed_at__isnull=True) | Q(confirmed_at__gte=F("created_at")),
@@ -84,13 +166,117 @@ class Subscriber(models.Model):
 
 
 class Announcement(models.Model):
-    """Followers have been told of this update, or there were none. One row an update, once."""
+    """The followers of every page have been told of this update, or there were none. Once."""
 
     update = models.OneToOneField(
-        StatusUpdate, on_delete=models.CASCADE, related_name="announcement"
+        StatusUpdate, null=True, blank=True, on_delete=models.CASCADE, related_name="announcement"
+    )
+    maintenance_update = models.OneToOneField(
+        MaintenanceUpdate,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="announcement",
     )
     announced_at = models.DateTimeField()
     recipients = models.PositiveIntegerField()
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="announcement_is_of_one_update",
+                condition=Q(update__isnull=False, maintenance_update__isnull=True)
+                | Q(update__isnull=True, maintenance_update__isnull=False),
+            ),
+        ]
+
     def __str__(self) -> str:
-        return f"{self.update_id}: {self.recipients}"
+        return f"{self.update_id or self.maintenance_update_id}: {self.recipients}"
+
+
+class Publication(models.Model):
+    """How publishing a page goes. A row exists from the first failure on."""
+
+    page = models.OneToOneField(Page, on_delete=models.CASCADE, related_name="publication")
+    failing_since = models.DateTimeField(null=True, blank=True)
+    # A sentence for staff.
+    failure = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="publication_says_why_it_fails",
+                condition=Q(failing_since__isnull=True, failure="")
+                | (Q(failing_since__isnull=False) & ~Q(failure="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.failure or "published"
+
+
+class TargetKind(TextChoices):
+    """Where a page is copied to."""
+
+    DIRECTORY = "directory", _("A directory")
+    S3 = "s3", _("An S3 bucket")
+
+
+class PublishTarget(models.Model):
+    """A place to which what is published is copied, each time and by itself.
+
+    The credentials are named, never kept: see the package `credentials`.
+    """
+
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="targets")
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=12, choices=TargetKind)
+    # Of a directory.
+    path = models.CharField(max_length=500, blank=True)
+    # Of a bucket.
+    endpoint = models.URLField(max_length=500, blank=True)
+    region = models.CharField(max_length=40, blank=True)
+    bucket = models.CharField(max_length=120, blank=True)
+    prefix = models.CharField(max_length=200, blank=True)
+    uses_path_style = models.BooleanField(default=True)
+    credentials_reference = models.CharField(max_length=300, blank=True)
+
+    # Whether tenants' own documents are copied, too: only where nobody can list them.
+    has_my_data = models.BooleanField(default=False)
+    is_on = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True, blank=True)
+    # What is there: the last revision that was brought as a whole, and when.
+    pushed_revision = models.PositiveIntegerField(default=0)
+    pushed_at = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    failure = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            is_known("publishtarget", "kind", TargetKind),
+            models.UniqueConstraint(
+                name="publishtarget_name_is_unique_a_page", fields=["page", "name"]
+            ),
+            models.UniqueConstraint(
+                name="publishtarget_has_a_place_of_its_own",
+                fields=["kind", "path", "endpoint", "bucket", "prefix"],
+            ),
+            models.CheckConstraint(
+                name="publishtarget_says_where",
+                condition=(Q(kind=TargetKind.DIRECTORY, bucket="") & ~Q(path=""))
+                | (
+                    Q(kind=TargetKind.S3, path="", credentials_reference__regex=REFERENCE)
+                    & ~Q(bucket="")
+                    & ~Q(region="")
+                ),
+            ),
+            models.CheckConstraint(
+                name="publishtarget_says_why_it_fails",
+                condition=Q(failing_since__isnull=True, failure="")
+                | (Q(failing_since__isnull=False) & ~Q(failure="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -4,11 +4,17 @@ from celery import shared_task
 from django.utils import timezone
 
 from statuspage import deliveries, publisher
+from statuspage.publisher import targets
 
 
 @shared_task
 def publish_due() -> None:
     publisher.publish_due()
+
+
+@shared_task
+def push_targets() -> None:
+    targets.push_due()
 
 
 @shared_task

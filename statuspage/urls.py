@@ -1,13 +1,36 @@
-"""Addresses that need Django: leaving the list of followers, and the page's rooms at the desk."""
+"""Addresses that need Django: the pages' rooms at the desk, signing in, leaving."""
 
 from django.urls import path
 
-from statuspage import views
+from statuspage.views import pages, preview, subscribers, targets, viewers
 
 app_name = "statuspage"
 urlpatterns = [
-    path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),
-    path("desk/page/", views.edit_page, name="page-settings"),
-    path("desk/subscribers/", views.list_subscribers, name="subscriber-list"),
-    path("desk/subscribers/<int:pk>/remove/", views.remove_subscriber, name="subscriber-remove"),
+    path("unsubscribe/<str:token>", subscribers.unsubscribe, name="unsubscribe"),
+    path("viewer/", viewers.enter, name="viewer-enter"),
+    path("desk/pages/", pages.list_pages, name="page-list"),
+    path("desk/pages/<slug:slug>/", pages.edit_page, name="page-settings"),
+    path("desk/pages/<slug:slug>/remove/", pages.remove_page, name="page-remove"),
+    path(
+        "desk/pages/<slug:slug>/subscribers/", subscribers.list_subscribers, name="subscriber-list"
+    ),
+    path("desk/preview/updates/<int:pk>/", preview.preview_update, name="preview-update"),
+    path("desk/preview/corrections/<int:pk>/", preview.preview_correction, name="preview-correct"),
+    path("desk/preview/drafts/<int:pk>/", preview.preview_draft, name="preview-draft"),
+    path("desk/preview/maintenances/", preview.preview_plan, name="preview-plan"),
+    path(
+        "desk/preview/maintenances/<int:pk>/",
+        preview.preview_maintenance_update,
+        name="preview-maintenance",
+    ),
+    path("desk/preview/incidents/", preview.preview_declaration, name="preview-declare"),
+    path("desk/preview/incidents/<int:pk>/", preview.preview_resolution, name="preview-resolve"),
+    path("desk/preview/assets/<slug:slug>/<slug:role>", preview.show_asset, name="preview-asset"),
+    path("desk/pages/<slug:slug>/targets/", targets.list_targets, name="target-list"),
+    path("desk/targets/<int:pk>/try/", targets.try_target, name="target-try"),
+    path("desk/targets/<int:pk>/switch/", targets.switch_target, name="target-switch"),
+    path("desk/targets/<int:pk>/remove/", targets.remove_target, name="target-remove"),
+    path(
+        "desk/subscribers/<int:pk>/remove/", subscribers.remove_subscriber, name="subscriber-remove"
+    ),
 ]

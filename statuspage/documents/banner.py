@@ -68,11 +68,17 @@ def banner(facts: Facts) -> Banner:
     """Return what the page says above all."""
     found, unresolved = v2.rollup(facts), facts.unresolved
     return Banner(
-        sentence=_sentence(found, unresolved),
+        sentence=_sentence(facts, found),
         detail=_detail(facts, unresolved),
         indicator=found.indicator,
         level=max(
-            [found.indicator, *(_level(incident) for incident in unresolved)], key=_GRAVITY.index
+            [
+                found.indicator,
+                # Work under way is no plain green, even where customers notice nothing.
+                *("maintenance" for _row in facts.running),
+                *(_level(incident) for incident in unresolved),
+            ],
+            key=_GRAVITY.index,
         ),
     )
 
@@ -82,13 +88,16 @@ def _level(incident: Incident) -> str:
     return "minor" if incident.impact == ImpactLevel.NONE else incident.impact
 
 
-def _sentence(found: Rollup, unresolved: list[Incident]) -> str:
+def _sentence(facts: Facts, found: Rollup) -> str:
+    unresolved = facts.unresolved
     if unresolved and found.indicator == "none":
         return ngettext(
             "Components operational, %d open incident",
             "Components operational, %d open incidents",
             len(unresolved),
         ) % len(unresolved)
+    if facts.running and found.indicator == "none":
+        return _("Components operational, maintenance in progress")
     return str(_SENTENCES[found.description])
 
 
@@ -96,15 +105,19 @@ def _detail(facts: Facts, unresolved: list[Incident]) -> str:
     parts = [part for part in facts.components if not part.is_group]
     troubled = sum(part.status != "operational" for part in parts)
     if troubled:
-        words = _("%(troubled)d of %(all)d components affected") % {
-            "troubled": troubled,
-            "all": len(parts),
-        }
-        if unresolved:
-            words += ", " + ngettext(
-                "%d open incident", "%d open incidents", len(unresolved)
-            ) % len(unresolved)
-        return words
+        figures = {"troubled": troubled, "all": len(parts), "open": len(unresolved)}
+        if not unresolved:
+            return _("%(troubled)d of %(all)d components affected") % figures
+        return (
+            ngettext(
+                "%(troubled)d of %(all)d components affected, %(open)d open incident",
+                "%(troubled)d of %(all)d components affected, %(open)d open incidents",
+                len(unresolved),
+            )
+            % figures
+        )
     if unresolved:
         return unresolved[0].title
+    if facts.running:
+        return _("Maintenance in progress: {title}").format(title=facts.running[0].title)
     return _("No open incidents.") if parts else _("No components are listed yet.")

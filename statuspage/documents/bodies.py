@@ -3,26 +3,39 @@
 import functools
 import html
 import re
+from collections.abc import Mapping
 
 import nh3
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from markdown import Markdown
+
+from incidents.models import MaintenanceUpdate, StatusUpdate
 
 _TAGS = {"p", "br", "ul", "ol", "li", "code", "pre", "a", "strong", "em"}
 _BREAK = re.compile(r"\r\n?|\n")
 _WRITTEN_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
+def words_of(update: StatusUpdate | MaintenanceUpdate) -> str:
+    """Return what an update says in the language that is active, or else as it was written."""
+    return words_in(update.translations, update.body)
+
+
+def words_in(translations: Mapping[str, str], body: str) -> str:
+    """Return the translation for the language that is active, or else the body."""
+    return translations.get(get_language() or "", body)
+
+
 @functools.lru_cache(maxsize=2000)
 def as_html(body: str) -> SafeString:
     """Return a body as HTML: paragraphs, line breaks, lists, code, links; anything else is text."""
     source = escape(_WRITTEN_BREAK.sub("\n", body)).replace("&gt;", ">").replace("&#x27;", "'")
-    rendered = Markdown(extensions=["nl2br", "sane_lists"], output_format="html").convert(
-        _LINK.sub(r"<\g<0>>", source)
-    )
+    if source.count("[") > _MOST_BRACKETS:
+        source = source.replace("[", "&#91;")
     clean = nh3.clean(
-        rendered,
+        _rendered(source),
         tags=_TAGS,
         attributes={"a": {"href"}},
         url_schemes={"http", "https", "mailto"},
@@ -31,6 +44,17 @@ def as_html(body: str) -> SafeString:
     return mark_safe(clean)  # noqa: S308 - nh3 has just cleaned it
 
 
+def _rendered(source: str) -> str:
+    markdown = Markdown(extensions=["nl2br", "sane_lists"], output_format="html")
+    try:
+        return markdown.convert(_LINK.sub(r"<\g<0>>", source))
+    except RecursionError:
+        # Lists in lists, deeper than anybody writes: it is shown as it stands.
+        return "<p>" + source.replace("\n", "<br>") + "</p>"
+
+
+# For each bracket, Markdown looks for its twin to the end: a page of them would take seconds.
+_MOST_BRACKETS = 200
 # A bare address, not one that stands in a link's brackets or in code already.
 _LINK = re.compile(r"(?<![(<\[\"'`=])\bhttps?://[^\s<>()\"'`]+[^\s<>()\"'`.,;:!?]")
 

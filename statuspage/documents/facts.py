@@ -1,11 +1,20 @@
 """Everything that one revision of the page is made of, read at one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from incidents.models import Component, Incident, StatusUpdate
+from incidents.models import (
+    BackupProof,
+    Component,
+    Incident,
+    Maintenance,
+    MaintenanceUpdate,
+    StatusUpdate,
+)
 from incidents.values import ComponentStatus, IncidentKind, zone
+from statuspage.documents.scope import Scope
+from statuspage.documents.uptime import History
 from statuspage.models import Page
 
 # How many incidents the lists carry, as every status page does.
@@ -30,10 +39,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is so at the moment ``at``. ``incidents`` are those of `incidents.queries`."""
+    """What is so at the moment ``at``.
+
+    ``incidents`` and ``maintenances`` are those of `incidents.queries`.
+    """
 
     page: Page
-    components: Sequence[Component]
+    scope: Scope
     incidents: Sequence[Incident]
     at: datetime
     revision: int
@@ -41,6 +53,16 @@ class Facts:
     limits: Limits
     notice: Notice | None = None
     statuses: Mapping[int, str] = field(default_factory=dict)
+    # How components and groups were, by id.
+    histories: Mapping[int, History] = field(default_factory=dict)
+    maintenances: Sequence[Maintenance] = ()
+    # What is known of backups; empty where the page does not show it.
+    proofs: Sequence[BackupProof] = ()
+
+    @property
+    def components(self) -> Sequence[Component]:
+        """The components and groups of the page, in its order."""
+        return self.scope.components
 
     @property
     def zone(self) -> tzinfo:
@@ -58,6 +80,21 @@ class Facts:
         return sorted(self.incidents, key=last_told, reverse=True)[:LISTED]
 
     @property
+    def running(self) -> list[Maintenance]:
+        """The maintenances at work, in the order of their plan."""
+        return _soonest_first(row for row in self.maintenances if row.is_running)
+
+    @property
+    def upcoming(self) -> list[Maintenance]:
+        """The maintenances that have not begun, in the order of their plan."""
+        return _soonest_first(row for row in self.maintenances if row.is_scheduled)
+
+    @property
+    def listed_maintenances(self) -> list[Maintenance]:
+        """The maintenances with the newest updates."""
+        return sorted(self.maintenances, key=last_said, reverse=True)[:LISTED]
+
+    @property
     def updated_at(self) -> datetime:
         """The moment of the last change of anything that the page shows."""
         return max(
@@ -65,12 +102,20 @@ class Facts:
                 self.page.updated_at,
                 *(component.updated_at for component in self.components),
                 *(incident.updated_at for incident in self.incidents),
+                *(maintenance.updated_at for maintenance in self.maintenances),
             ]
         )
 
     def status_of(self, component: Component) -> str:
         """Return the component's status; a group's is that of its worst member."""
         return self.statuses.get(component.pk, component.status)
+
+    def is_hidden(self, component: Component) -> bool:
+        """Whether the component is shown only while something is wrong, and nothing is."""
+        return (
+            component.only_show_if_degraded
+            and self.status_of(component) == ComponentStatus.OPERATIONAL
+        )
 
 
 def told(incident: Incident) -> list[StatusUpdate]:
@@ -84,6 +129,24 @@ def last_told(incident: Incident) -> tuple[datetime, int]:
     updates = told(incident)
     newest = updates[0].published_at if updates else None
     return (newest or incident.created_at, incident.pk)
+
+
+def said(maintenance: Maintenance) -> list[MaintenanceUpdate]:
+    """Return the updates that came with the maintenance, newest first."""
+    updates: list[MaintenanceUpdate] = maintenance.told  # type: ignore[attr-defined]
+    return updates
+
+
+def last_said(maintenance: Maintenance) -> tuple[datetime, int]:
+    """Return the time of the newest update, with the id that breaks ties."""
+    updates = said(maintenance)
+    return (updates[0].published_at if updates else maintenance.created_at, maintenance.pk)
+
+
+def parts_of(maintenance: Maintenance) -> Sequence[Component]:
+    """Return the components that came with the maintenance, in the order of the page."""
+    components: Sequence[Component] = maintenance.affected  # type: ignore[attr-defined]
+    return components
 
 
 def began(incident: Incident) -> datetime:
@@ -106,6 +169,10 @@ def group_statuses(components: Sequence[Component]) -> dict[int, str]:
             status = ComponentStatus(component.status)
             worst[component.group_id] = max(worst[component.group_id], status, key=_rank)
     return {key: str(status) for key, status in worst.items()}
+
+
+def _soonest_first(maintenances: Iterable[Maintenance]) -> list[Maintenance]:
+    return sorted(maintenances, key=lambda row: (row.scheduled_for, row.pk))
 
 
 def _rank(status: ComponentStatus) -> int:

@@ -5,12 +5,15 @@ from typing import Any
 
 from incidents.models import Incident, ProgressReport, Promise
 from incidents.values import ProgressPhase, PromiseKind, PromiseOutcome
+from incidents.wording import basis_words
 from statuspage.documents import v2
 from statuspage.documents.clauses import Edition
 from statuspage.documents.facts import Facts
+from statuspage.documents.horizon import horizon_objects
 from statuspage.documents.moments import iso, iso_or_none
-from statuspage.documents.progress import reports_of, stale_at
+from statuspage.documents.progress import reports_of, stale_at, title
 from statuspage.documents.promises import promises_of
+from statuspage.documents.proof import proof_moments, proof_objects
 
 # Where it lies.
 LIVE = "/api/status/v1/live.json"
@@ -30,6 +33,7 @@ def _moments(facts: Facts) -> set[datetime]:
         found.update(promise.expires_at for promise in _open_promises(incident))
         for report in reports_of(incident):
             found.update((stale_at(facts, report), report.eta_high_at))
+    found.update(proof_moments(facts))
     return {moment for moment in found if moment is not None and moment > facts.at}
 
 
@@ -41,6 +45,7 @@ def _document(facts: Facts, now: datetime) -> dict[str, Any]:
         "notice": facts.notice.text if facts.notice else None,
         "status": v2.status_object(facts),
         "incidents": [_incident(facts, incident, now) for incident in facts.unresolved],
+        "backups": proof_objects(facts, now),
     }
 
 
@@ -51,6 +56,7 @@ def _incident(facts: Facts, incident: Incident, now: datetime) -> dict[str, Any]
         "status": incident.phase,
         "impact": incident.impact,
         "updated_at": iso(incident.updated_at, facts.zone),
+        "horizon": horizon_objects(facts, incident),
         "promises": [_promise(facts, promise, now) for promise in _open_promises(incident)],
         "progress": [_progress(facts, report, now) for report in reports_of(incident)],
     }
@@ -65,7 +71,7 @@ def _promise(facts: Facts, promise: Promise, now: datetime) -> dict[str, Any]:
         "kind": PromiseKind(promise.kind).value,
         "from": iso_or_none(promise.due_at, facts.zone),
         "to": iso_or_none(promise.due_until or promise.due_at, facts.zone),
-        "basis": promise.basis or None,
+        "basis": basis_words(promise.basis) or None,
         "passed": promise.expires_at is not None and promise.expires_at <= now,
     }
 
@@ -78,7 +84,7 @@ def _progress(facts: Facts, report: ProgressReport, now: datetime) -> dict[str, 
         (None, None, None) if stale else (report.rate, report.eta_low_at, report.eta_high_at)
     )
     return {
-        "title": report.title,
+        "title": title(report),
         "state": report.state,
         "stale": stale,
         "phase": report.phase,
@@ -89,7 +95,7 @@ def _progress(facts: Facts, report: ProgressReport, now: datetime) -> dict[str, 
         "rate": rate,
         "eta_from": iso_or_none(low, facts.zone),
         "eta_to": iso_or_none(high, facts.zone),
-        "eta_basis": (high and report.eta_basis) or None,
+        "eta_basis": (high and basis_words(report.eta_basis)) or None,
         "data_until": iso_or_none(report.data_until_at, facts.zone),
         "started_at": iso(report.started_at, facts.zone),
         "heartbeat_at": iso(report.heartbeat_at, facts.zone),

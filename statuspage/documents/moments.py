@@ -1,23 +1,26 @@
-"""Times and amounts in words and figures, in the page's zone, the zone named."""
+"""Times and amounts in words and figures, in the page's zone and language, the zone named.
+
+What these functions return stands by itself, in a list or behind a colon: no language can put it
+into the middle of any sentence. Their figures are those of `incidents.spoken`.
+"""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from django.utils.dates import MONTHS
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from incidents import spoken
 from incidents.models import Promise
+from incidents.spoken import amount as amount
+from incidents.spoken import clock as clock
+from incidents.spoken import moment as moment
+from incidents.spoken import month as month
+from incidents.spoken import number as number
+from incidents.spoken import share as share
+from incidents.spoken import zone_name as zone_name
 from incidents.values import Precision
-
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-_THOUSAND = 1000
-_COARSE = {
-    Precision.DAY: "{day}",
-    Precision.MONTH: "{month} {year}",
-    Precision.YEAR: "{year}",
-}
 
 
 def iso(at: datetime, zone: tzinfo) -> str:
@@ -30,29 +33,9 @@ def iso_or_none(at: datetime | None, zone: tzinfo) -> str | None:
     return None if at is None else iso(at, zone)
 
 
-def zone_name(at: datetime, zone: tzinfo) -> str:
-    """Return the name of the zone in force: "CET", or "UTC+03" where it has none."""
-    name = at.astimezone(zone).tzname() or "UTC"
-    return f"UTC{name}" if name[0] in "+-" else name
-
-
-def clock(at: datetime, zone: tzinfo, *, seconds: bool = False) -> str:
-    """Return the time of day with its zone: "12:04 UTC"."""
-    local = at.astimezone(zone)
-    figures = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    return f"{figures} {zone_name(at, zone)}"
-
-
 def day(at: datetime, zone: tzinfo, *, year: bool = True) -> str:
     """Return the date: "9 January 2026"."""
-    local = at.astimezone(zone)
-    words = f"{local.day} {MONTHS[local.month]}"
-    return f"{words} {local.year}" if year else words
-
-
-def moment(at: datetime, zone: tzinfo, *, year: bool = False, seconds: bool = False) -> str:
-    """Return date and time in words: "9 January, 12:04 UTC"."""
-    return f"{day(at, zone, year=year)}, {clock(at, zone, seconds=seconds)}"
+    return spoken.day(at.astimezone(zone), year=year)
 
 
 def tagged(at: datetime, words: str) -> SafeString:
@@ -71,12 +54,15 @@ def between(low: datetime, high: datetime, zone: tzinfo) -> SafeString:
     """Return a range of times in words, as elements; the day once where it is the same."""
     same_day = low.astimezone(zone).date() == high.astimezone(zone).date()
     if clock(low, zone) == clock(high, zone) and same_day:
-        return format_html(_("about {}"), when(high, zone))
-    first = tagged(low, f"{low.astimezone(zone):%H:%M}" if same_day else moment(low, zone))
-    last = tagged(high, clock(high, zone) if same_day else moment(high, zone))
+        return format_html(_("about {moment}"), moment=when(high, zone))
     if same_day:
-        return format_html(_("between {} and {} on {}"), first, last, day(high, zone, year=False))
-    return format_html(_("between {} and {}"), first, last)
+        return format_html(
+            _("between {start} and {end} on {day}"),
+            start=tagged(low, f"{low.astimezone(zone):%H:%M}"),
+            end=tagged(high, clock(high, zone)),
+            day=day(high, zone, year=False),
+        )
+    return format_html(_("between {start} and {end}"), start=when(low, zone), end=when(high, zone))
 
 
 def due(promise: Promise, zone: tzinfo) -> SafeString:
@@ -85,39 +71,58 @@ def due(promise: Promise, zone: tzinfo) -> SafeString:
         return format_html("{}", promise.due_said or _("a time that was not said"))
     if promise.due_until is not None and promise.due_precision == Precision.MINUTE:
         return between(promise.due_at, promise.due_until, zone)
-    about = _("about ") if promise.due_approx else ""
-    if promise.due_precision in _COARSE:
-        local = promise.due_at.astimezone(zone)
-        words = _COARSE[Precision(promise.due_precision)].format(
-            day=day(promise.due_at, zone), month=MONTHS[local.month], year=local.year
-        )
-        return format_html(_("{}the end of {}"), about, words)
-    if promise.due_precision == Precision.QUARTER and promise.expires_at is not None:
-        last = promise.expires_at - timedelta(days=1)
-        return format_html(_("{}the end of {}"), about, day(last, zone))
-    return format_html("{}{}", about, when(promise.due_at, zone))
+    coarse = _coarse(promise, promise.due_at, zone)
+    if coarse:
+        words = _("about {period}").format(period=coarse) if promise.due_approx else coarse
+        return format_html("{}", words)
+    exact = when(promise.due_at, zone)
+    return format_html(_("about {moment}"), moment=exact) if promise.due_approx else exact
+
+
+def due_by(promise: Promise, zone: tzinfo) -> SafeString:
+    """Return by when something was promised: "by 9 January, 12:04 UTC"."""
+    words = due(promise, zone)
+    exact = promise.due_at is not None and words == when(promise.due_at, zone)
+    return format_html(_("by {moment}"), moment=words) if exact else words
+
+
+def _coarse(promise: Promise, at: datetime, zone: tzinfo) -> str:
+    """Return the end of the day, month, quarter or year; nothing for a time that is exact."""
+    local = at.astimezone(zone)
+    match promise.due_precision:
+        case Precision.DAY:
+            return _("the end of {day}").format(day=day(at, zone))
+        case Precision.MONTH:
+            return _("the end of {month}").format(month=month(local))
+        case Precision.YEAR:
+            return _("the end of {year}").format(year=local.year)
+        case Precision.QUARTER if promise.expires_at is not None:
+            last = promise.expires_at - timedelta(days=1)
+            return _("the end of {day}").format(day=day(last, zone))
+    return ""
 
 
 def lasted(length: timedelta) -> str:
     """Return a duration spelled out, to the two largest units."""
-    minutes = max(int(length.total_seconds()) // 60, 0)
-    days, rest = divmod(minutes, 24 * 60)
-    hours, minutes = divmod(rest, 60)
-    parts = [
-        ngettext("%d day", "%d days", days) % days if days else "",
-        ngettext("%d hour", "%d hours", hours) % hours if hours else "",
-        ngettext("%d minute", "%d minutes", minutes) % minutes if minutes and not days else "",
-    ]
-    return " ".join(part for part in parts if part) or _("less than a minute")
+    days, hours, minutes = _units(length)
+    if days:
+        first, second = ngettext("%d day", "%d days", days) % days, _hours(hours)
+    elif hours:
+        first, second = _hours(hours), _minutes(minutes)
+    else:
+        return _minutes(minutes) or _("less than a minute")
+    # Two units of one duration: "3 hours 2 minutes".
+    return _("{longer} {shorter}").format(longer=first, shorter=second) if second else first
 
 
-def amount(count: float, unit: str) -> str:
-    """Return an amount in units that people read: "1.2 GB", "12 items"."""
-    if unit != "bytes":
-        return f"{count:,.0f}" if not unit or unit == "items" else f"{count:,.0f} {unit}"
-    power = 0
-    while count >= _THOUSAND and power < len(_UNITS) - 1:
-        count /= _THOUSAND
-        power += 1
-    figures = f"{count:.0f}" if power == 0 or count >= _THOUSAND / 10 else f"{count:.1f}"
-    return f"{figures} {_UNITS[power]}"
+def _units(length: timedelta) -> tuple[int, int, int]:
+    hours, minutes = divmod(max(int(length.total_seconds()) // 60, 0), 60)
+    return *divmod(hours, 24), minutes
+
+
+def _hours(count: int) -> str:
+    return ngettext("%d hour", "%d hours", count) % count if count else ""
+
+
+def _minutes(count: int) -> str:
+    return ngettext("%d minute", "%d minutes", count) % count if count else ""

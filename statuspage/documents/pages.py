@@ -2,51 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils.dates import MONTHS
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from incidents.models import Component, ComponentChange, Incident, StatusUpdate
-from incidents.values import ComponentStatus, Phase
+from incidents import spoken
+from incidents.models import Component, ComponentChange, Incident, Maintenance, StatusUpdate
+from incidents.values import ComponentStatus, MaintenanceState, Phase
 from statuspage.documents.banner import banner
-from statuspage.documents.bodies import as_html, first_words
+from statuspage.documents.bars import bars, percent
+from statuspage.documents.bodies import as_html, first_words, words_of
 from statuspage.documents.clauses import Clauses, Edition
-from statuspage.documents.facts import Facts, began, told
-from statuspage.documents.moments import clock, day, lasted, tagged, when
+from statuspage.documents.facts import Facts, began, last_said, last_told, told
+from statuspage.documents.horizon import horizons
+from statuspage.documents.maintenance import past_line as maintenance_line
+from statuspage.documents.maintenance import planned
+from statuspage.documents.messages import LONG, Said
+from statuspage.documents.messages import Earlier as Earlier
+from statuspage.documents.messages import Message as Message
+from statuspage.documents.messages import Past as Past
+from statuspage.documents.moments import day, lasted, tagged, when
 from statuspage.documents.progress import panel, reports_of
 from statuspage.documents.promises import Given, expected, given, next_update
+from statuspage.documents.proof import proof_block
+from statuspage.documents.uptime import DRAWN
 from statuspage.documents.v2 import full_name
 
 # How many resolved incidents the front page shows before it points to the history.
 PAST_ON_FRONT = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What an update said before it was edited, and when that changed."""
-
-    body: SafeString
-    until: SafeString
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One update to customers."""
-
-    label: str
-    phase: str
-    at: SafeString
-    body: SafeString
-    author: str
-    edited: SafeString
-    earlier: list[Said]
-    changes: list[tuple[str, str, str]]
+# How many maintenances stand there in full before they begin; later ones are lines.
+UPCOMING_IN_FULL = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +55,7 @@ class Story:
     affected: list[tuple[str, str, str]]
     expected: SafeString
     next_update: SafeString
+    horizons: list[SafeString]
     panels: list[SafeString]
     given: list[Given]
     messages: list[Message]
@@ -80,26 +71,14 @@ class Part:
     status: str
     status_words: str
     is_group: bool
+    # The last days as a drawing, and their figure; empty while there is no history.
+    bars: SafeString
+    uptime: str
     members: "list[Part]" = field(default_factory=list)
 
     @property
     def is_troubled(self) -> bool:
         return self.status != ComponentStatus.OPERATIONAL
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """An incident as a line of the history."""
-
-    id: str
-    title: str
-    day: SafeString
-    phase: str
-    phase_words: str
-    impact: str
-    impact_words: str
-    took: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,35 +100,36 @@ class Month:
 
 def month_words(name: str) -> str:
     """Return "January 2026" for "2026-01"."""
-    year, _dash, month = name.partition("-")
-    return f"{MONTHS[int(month)]} {year}"
-
-
-# What updates said before they were edited: (body, until when), newest first, by update.
-Earlier = Mapping[int, Sequence[tuple[str, datetime]]]
+    return spoken.month(date.fromisoformat(f"{name}-01"))
 
 
 def front(facts: Facts, earlier: Earlier) -> dict[str, list[Edition]]:
     """Return the front page, and the part of it that renews itself under an address of its own."""
     clauses = Clauses(at=facts.at)
-    past = [incident for incident in facts.listed if incident.is_resolved][:PAST_ON_FRONT]
+    upcoming = [planned(facts, row, clauses, {}) for row in facts.upcoming]
+    shown = parts(facts)
     live = render_to_string(
         "statuspage/_live.html",
         {
             "banner": banner(facts),
             "notice": facts.notice,
             "notice_at": when(facts.notice.at, facts.zone) if facts.notice else "",
-            "age": _age(facts, clauses),
+            "age": age(facts, clauses),
             "stories": [story(facts, incident, clauses, earlier) for incident in facts.unresolved],
-            "parts": parts(facts),
+            "running": [planned(facts, row, clauses, {}) for row in facts.running],
+            "upcoming": upcoming[:UPCOMING_IN_FULL],
+            "later": upcoming[UPCOMING_IN_FULL:],
+            "parts": shown,
+            "has_bars": any(part.bars for part in shown),
             "link": True,
         },
     )
-    context = _frame(facts) | {
+    context = frame(facts) | {
         "live": live,
         "live_url": "/live",
         "banner": banner(facts),
-        "past": [past_line(facts, incident) for incident in past],
+        "proof": proof_block(facts, clauses),
+        "past": _newest_past(facts),
     }
     page = render_to_string("statuspage/front.html", context)
     return {"/": clauses.editions(page), "/live": clauses.editions(live)}
@@ -158,9 +138,9 @@ def front(facts: Facts, earlier: Earlier) -> dict[str, list[Edition]]:
 def incident_page(facts: Facts, incident: Incident, earlier: Earlier) -> list[Edition]:
     """Return the page of one incident."""
     clauses = Clauses(at=facts.at)
-    context = _frame(facts) | {
+    context = frame(facts) | {
         "story": story(facts, incident, clauses, earlier),
-        "age": SafeString("") if incident.is_resolved else _age(facts, clauses),
+        "age": SafeString("") if incident.is_resolved else age(facts, clauses),
         "is_open": not incident.is_resolved,
         "notice": facts.notice,
         "notice_at": when(facts.notice.at, facts.zone) if facts.notice else "",
@@ -169,13 +149,37 @@ def incident_page(facts: Facts, incident: Incident, earlier: Earlier) -> list[Ed
     return clauses.editions(render_to_string("statuspage/incident.html", context))
 
 
-def history_page(facts: Facts, month: Month, incidents: Sequence[Incident]) -> bytes:
+def maintenance_page(facts: Facts, maintenance: Maintenance, earlier: Earlier) -> list[Edition]:
+    """Return the page of one maintenance."""
+    clauses = Clauses(at=facts.at)
+    is_over = maintenance.is_over
+    context = frame(facts) | {
+        "planned": planned(facts, maintenance, clauses, earlier),
+        "state_words": MaintenanceState(maintenance.state).label,
+        "age": SafeString("") if is_over else age(facts, clauses),
+        "notice": facts.notice,
+        "notice_at": when(facts.notice.at, facts.zone) if facts.notice else "",
+        "live_url": "" if is_over else f"/maintenances/{maintenance.public_id}",
+    }
+    return clauses.editions(render_to_string("statuspage/maintenance.html", context))
+
+
+def history_page(
+    facts: Facts,
+    month: Month,
+    incidents: Sequence[Incident],
+    maintenances: Sequence[Maintenance] = (),
+) -> bytes:
     """Return one month of the history."""
-    context = _frame(facts) | {
+    lines = [
+        *((began(row), past_line(facts, row)) for row in incidents),
+        *((row.dated_at, maintenance_line(facts, row)) for row in maintenances),
+    ]
+    context = frame(facts) | {
         "month": month,
         "earlier_words": month_words(month.earlier) if month.earlier else "",
         "later_words": month_words(month.later) if month.later else "",
-        "past": [past_line(facts, incident) for incident in incidents],
+        "past": _newest_first(lines),
         "live_url": "",
     }
     return render_to_string("statuspage/history.html", context).encode()
@@ -183,7 +187,13 @@ def history_page(facts: Facts, month: Month, incidents: Sequence[Incident]) -> b
 
 def not_found_page(facts: Facts) -> bytes:
     """Return what an unknown address answers."""
-    return render_to_string("statuspage/not_found.html", _frame(facts) | {"live_url": ""}).encode()
+    return render_to_string("statuspage/not_found.html", frame(facts) | {"live_url": ""}).encode()
+
+
+def gate_page(facts: Facts, *, is_refused: bool) -> bytes:
+    """Return what somebody gets who may not, or may not yet, read a private page."""
+    context = frame(facts) | {"live_url": "", "is_refused": is_refused}
+    return render_to_string("statuspage/gate.html", context).encode()
 
 
 def story(facts: Facts, incident: Incident, clauses: Clauses, earlier: Earlier) -> Story:
@@ -208,6 +218,7 @@ def story(facts: Facts, incident: Incident, clauses: Clauses, earlier: Earlier) 
         ],
         expected=expected(facts, incident, clauses),
         next_update=next_update(facts, incident, clauses),
+        horizons=horizons(facts, incident),
         panels=[panel(facts, report, clauses) for report in reports_of(incident)],
         given=given(facts, incident, clauses),
         messages=_messages(facts, incident, earlier),
@@ -225,12 +236,15 @@ def _messages(facts: Facts, incident: Incident, earlier: Earlier) -> list[Messag
 
 def _message(facts: Facts, update: StatusUpdate, earlier: Earlier, *, repeated: bool) -> Message:
     changes: Sequence[ComponentChange] = update.changes  # type: ignore[attr-defined]
+    body = words_of(update)
     return Message(
+        id=update.public_id,
+        gist=first_words(body) if len(body) > LONG else "",
         # As the feed has it: a phase is named when it begins.
         label=_("Update") if repeated else str(Phase(update.phase).label),
         phase=update.phase,
         at=when(update.published_at or update.created_at, facts.zone),
-        body=as_html(update.body),
+        body=as_html(body),
         author=_("Posted by the restore itself") if update.author_label else "",
         edited=when(update.edited_at, facts.zone) if update.edited_at else SafeString(""),
         earlier=[
@@ -248,7 +262,7 @@ def parts(facts: Facts) -> list[Part]:
     """Return components and groups as rows, members inside their groups."""
     members: dict[int | None, list[Component]] = {}
     for component in facts.components:
-        if component.only_show_if_degraded and not _is_troubled(facts, component):
+        if facts.is_hidden(component):
             continue
         members.setdefault(component.group_id, []).append(component)
     return [_part(facts, component, members) for component in members.get(None, [])]
@@ -258,6 +272,8 @@ def _part(
     facts: Facts, component: Component, members: Mapping[int | None, Sequence[Component]]
 ) -> Part:
     status = facts.status_of(component)
+    history = facts.histories.get(component.pk)
+    is_drawn = history is not None and not history.is_empty
     return Part(
         id=component.public_id,
         name=component.name,
@@ -265,12 +281,31 @@ def _part(
         status=status,
         status_words=_status_words(status),
         is_group=component.is_group,
+        bars=bars(history) if history and is_drawn else SafeString(""),
+        uptime=percent(history.uptime[DRAWN]) if history and is_drawn else "",
         members=(
             [_part(facts, member, {}) for member in members.get(component.pk, [])]
             if component.is_group
             else []
         ),
     )
+
+
+def _newest_past(facts: Facts) -> list[Past]:
+    """Return what was over last, incidents and maintenances, as the front page has it."""
+    lines = [
+        *((last_told(row)[0], past_line(facts, row)) for row in facts.listed if row.is_resolved),
+        *(
+            (last_said(row)[0], maintenance_line(facts, row))
+            for row in facts.listed_maintenances
+            if row.is_over
+        ),
+    ]
+    return _newest_first(lines)[:PAST_ON_FRONT]
+
+
+def _newest_first(lines: Sequence[tuple[datetime, Past]]) -> list[Past]:
+    return [line for _at, line in sorted(lines, key=lambda pair: pair[0], reverse=True)]
 
 
 def past_line(facts: Facts, incident: Incident) -> Past:
@@ -286,11 +321,11 @@ def past_line(facts: Facts, incident: Incident) -> Past:
         impact_words=_impact_words(incident),
         took=_took(incident),
         # What was said last of an open incident changes by the minute, and stands on its page.
-        words=first_words(updates[0].body) if updates and incident.is_resolved else "",
+        words=first_words(words_of(updates[0])) if updates and incident.is_resolved else "",
     )
 
 
-def _age(facts: Facts, clauses: Clauses) -> SafeString:
+def age(facts: Facts, clauses: Clauses, *, quiet_after: timedelta | None = None) -> SafeString:
     """Return the words that appear when nobody has published for too long."""
     old = format_html(
         _(
@@ -299,28 +334,29 @@ def _age(facts: Facts, clauses: Clauses) -> SafeString:
         ),
         when(facts.at, facts.zone, year=True),
     )
-    old = format_html('<p class="notice is-stale" id="age">{}</p>', old)
-    return clauses.turn(facts.at + facts.limits.quiet_after, before=SafeString(""), after=old)
+    turns_at = facts.at + (quiet_after or facts.limits.quiet_after)
+    # Where nobody picks editions, on a copy in a bucket, the script shows it when it is time.
+    hidden = format_html(
+        '<p class="notice is-stale" id="age" data-ago data-from="{}" hidden>{}</p>',
+        f"{turns_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        old,
+    )
+    shown = format_html('<p class="notice is-stale" id="age" data-ago>{}</p>', old)
+    return clauses.turn(turns_at, before=hidden, after=shown)
 
 
-def _frame(facts: Facts) -> dict[str, Any]:
+def frame(facts: Facts) -> dict[str, Any]:
     """Return what every page has."""
     return {
         "page": facts.page,
         "assets": facts.assets,
         "revision": facts.revision,
-        "generated": tagged(
-            facts.at, f"{day(facts.at, facts.zone)}, {clock(facts.at, facts.zone, seconds=True)}"
-        ),
+        "generated": when(facts.at, facts.zone, year=True, seconds=True),
     }
 
 
 def _took(incident: Incident) -> str:
     return lasted(incident.resolved_at - began(incident)) if incident.resolved_at else ""
-
-
-def _is_troubled(facts: Facts, component: Component) -> bool:
-    return facts.status_of(component) != ComponentStatus.OPERATIONAL
 
 
 def _status_words(status: str) -> str:

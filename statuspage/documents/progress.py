@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from incidents.models import Incident, ProgressReport
 from incidents.values import ProgressPhase, ProgressState
+from incidents.wording import basis_words
 from statuspage.documents.clauses import Clauses
 from statuspage.documents.facts import Facts
-from statuspage.documents.moments import amount, between, lasted, when
+from statuspage.documents.moments import amount, between, lasted, share, when
 
 _STATES = {
     ProgressState.RUNNING: _lazy("Running"),
@@ -22,6 +23,8 @@ _STATES = {
     ProgressState.SUCCEEDED: _lazy("Finished"),
     ProgressState.CANCELLED: _lazy("Ended early"),
 }
+# What jobs call themselves. Another title is shown as it is.
+_TITLES = {"Database restore": _lazy("Database restore")}
 _ALIVE = {ProgressState.RUNNING, ProgressState.WAITING}
 
 
@@ -39,6 +42,16 @@ class Bar:
 
     percent: int | None
     words: str
+
+    @property
+    def share(self) -> str:
+        """The share in words, "64 %"; empty while nobody can tell."""
+        return "" if self.percent is None else share(self.percent)
+
+
+def title(report: ProgressReport) -> str:
+    """Return what the job is called."""
+    return str(_TITLES.get(report.title, report.title))
 
 
 def reports_of(incident: Incident) -> list[ProgressReport]:
@@ -100,7 +113,7 @@ def _render(facts: Facts, report: ProgressReport, *, eta: SafeString, stale: boo
     return render_to_string(
         "statuspage/_progress.html",
         {
-            "title": report.title,
+            "title": title(report),
             "state": "stale" if stale else report.state,
             "state_words": _("No news") if stale else _STATES[ProgressState(report.state)],
             "stages": stages(report),
@@ -108,7 +121,7 @@ def _render(facts: Facts, report: ProgressReport, *, eta: SafeString, stale: boo
             "bar": bar(report),
             "rate": _("%s per second") % rate if rate else "",
             "eta": eta,
-            "basis": report.eta_basis if eta else "",
+            "basis": basis_words(report.eta_basis) if eta else "",
             "horizon": horizon(facts, report, is_alive=is_alive),
             "is_alive": is_alive,
             "heartbeat": when(report.heartbeat_at, facts.zone, seconds=True),

@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from incidents.models import Incident, Promise
 from incidents.values import PromiseKind, PromiseOutcome
+from incidents.wording import basis_words
 from statuspage.documents.clauses import Clauses
 from statuspage.documents.facts import Facts
-from statuspage.documents.moments import clock, due, tagged, when
+from statuspage.documents.moments import clock, due, due_by, tagged, when
 
 _OUTCOMES = {
     PromiseOutcome.OPEN: _lazy("stands"),
@@ -48,7 +49,7 @@ def expected(facts: Facts, incident: Incident, clauses: Clauses) -> SafeString:
         return SafeString("")
     words = due(promise, facts.zone)
     if promise.basis:
-        words = format_html('{} <span class="muted">({})</span>', words, promise.basis)
+        words = format_html('{} <span class="muted" dir="auto">({})</span>', words, promise.basis)
     if promise.expires_at is None:
         return words
     passed = format_html(_('<span class="late">We said {}. That time has passed.</span>'), words)
@@ -63,13 +64,14 @@ def next_update(facts: Facts, incident: Incident, clauses: Clauses) -> SafeStrin
     promise = _newest(incident, PromiseKind.NEXT_UPDATE)
     if promise is None or promise.due_at is None or incident.is_resolved:
         return SafeString("")
-    by = due(promise, facts.zone)
-    late = format_html(_('<span class="late">It was promised by {} and is late.</span>'), by)
+    late = format_html(
+        _('<span class="late">It was promised by {} and is late.</span>'), due(promise, facts.zone)
+    )
     if promise.outcome == PromiseOutcome.MISSED:
         return late
     if promise.outcome != PromiseOutcome.OPEN:
         return SafeString("")
-    return clauses.turn(promise.expires_at, before=format_html(_("by {}"), by), after=late)
+    return clauses.turn(promise.expires_at, before=due_by(promise, facts.zone), after=late)
 
 
 def given(facts: Facts, incident: Incident, clauses: Clauses) -> list[Given]:
@@ -78,7 +80,7 @@ def given(facts: Facts, incident: Incident, clauses: Clauses) -> list[Given]:
         Given(
             made=when(promise.made_at, facts.zone),
             due=due(promise, facts.zone),
-            basis=promise.basis,
+            basis=basis_words(promise.basis),
             outcome=_outcome(facts, promise, clauses),
         )
         for promise in promises_of(incident)

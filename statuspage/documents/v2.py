@@ -1,12 +1,21 @@
 """The public API, version 2: the keys, their order, nulls and times that clients know."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from incidents.models import Component, ComponentChange, Incident, StatusUpdate
-from statuspage.documents.bodies import as_plain
-from statuspage.documents.facts import Facts, began, created, told
+from incidents.models import (
+    Component,
+    ComponentChange,
+    Incident,
+    Maintenance,
+    MaintenanceChange,
+    MaintenanceUpdate,
+    StatusUpdate,
+)
+from incidents.values import MaintenanceState
+from statuspage.documents.bodies import as_plain, words_of
+from statuspage.documents.facts import Facts, began, created, parts_of, said, told
 from statuspage.documents.moments import iso, iso_or_none
 from statuspage.documents.rollup import Rollup, roll_up
 
@@ -24,17 +33,24 @@ def documents(facts: Facts) -> dict[str, bytes]:
     ]
     page = {"page": page_object(facts)}
     status = {"status": status_object(facts)}
-    # There is no maintenance yet, and an empty list says so.
-    none: Json = {"scheduled_maintenances": []}
+    planned = {row.pk: maintenance_object(facts, row) for row in facts.maintenances}
+
+    def of(rows: Iterable[Maintenance]) -> Json:
+        return {"scheduled_maintenances": [planned[row.pk] for row in rows]}
+
+    unfinished = sorted([*facts.running, *facts.upcoming], key=lambda row: row.scheduled_for)
     wanted: dict[str, Json] = {
-        "summary": page | {"components": components, "incidents": unresolved} | none | status,
+        "summary": page
+        | {"components": components, "incidents": unresolved}
+        | of(unfinished)
+        | status,
         "status": page | status,
         "components": page | {"components": components},
         "incidents": page | {"incidents": listed},
         "incidents/unresolved": page | {"incidents": unresolved},
-        "scheduled-maintenances": page | none,
-        "scheduled-maintenances/upcoming": page | none,
-        "scheduled-maintenances/active": page | none,
+        "scheduled-maintenances": page | of(facts.listed_maintenances),
+        "scheduled-maintenances/upcoming": page | of(facts.upcoming),
+        "scheduled-maintenances/active": page | of(facts.running),
     }
     return {f"/api/v2/{name}.json": encode(document) for name, document in wanted.items()}
 
@@ -45,6 +61,13 @@ def incident_document(facts: Facts, incident: Incident) -> bytes:
     # Its own time, so that the document of an old incident does not change with every other.
     page["updated_at"] = iso(incident.updated_at, facts.zone)
     return encode({"page": page, "incident": incident_object(facts, incident)})
+
+
+def maintenance_document(facts: Facts, maintenance: Maintenance) -> bytes:
+    """Return the document of one maintenance, in the shape of an incident's."""
+    page = page_object(facts)
+    page["updated_at"] = iso(maintenance.updated_at, facts.zone)
+    return encode({"page": page, "incident": maintenance_object(facts, maintenance)})
 
 
 def encode(document: Json) -> bytes:
@@ -116,6 +139,55 @@ def incident_object(facts: Facts, incident: Incident) -> Json:
     }
 
 
+def maintenance_object(facts: Facts, maintenance: Maintenance) -> Json:
+    zone = facts.zone
+    return {
+        "id": maintenance.public_id,
+        "name": maintenance.title,
+        "status": _wire_state(maintenance.state),
+        "created_at": iso(maintenance.created_at, zone),
+        "updated_at": iso(maintenance.updated_at, zone),
+        "monitoring_at": None,
+        "resolved_at": iso_or_none(maintenance.ended_at, zone),
+        "impact": "maintenance",
+        "shortlink": f"{facts.page.url}/maintenances/{maintenance.public_id}",
+        "started_at": iso(maintenance.created_at, zone),
+        "page_id": facts.page.public_id,
+        "incident_updates": [
+            maintenance_update_object(facts, maintenance, update) for update in said(maintenance)
+        ],
+        "components": [component_object(facts, part) for part in parts_of(maintenance)],
+        "scheduled_for": iso(maintenance.scheduled_for, zone),
+        "scheduled_until": iso(maintenance.scheduled_until, zone),
+    }
+
+
+def maintenance_update_object(
+    facts: Facts, maintenance: Maintenance, update: MaintenanceUpdate
+) -> Json:
+    changes: Sequence[MaintenanceChange] = update.changes  # type: ignore[attr-defined]
+    shown = iso(update.published_at, facts.zone)
+    return {
+        "id": update.public_id,
+        "status": _wire_state(update.state),
+        "body": as_plain(words_of(update)),
+        "incident_id": maintenance.public_id,
+        "created_at": shown,
+        "updated_at": iso(update.edited_at, facts.zone) if update.edited_at else shown,
+        "display_at": shown,
+        "affected_components": [change_object(change) for change in changes] or None,
+        "deliver_notifications": update.deliver_notifications,
+        "custom_tweet": None,
+        "tweet_id": None,
+    }
+
+
+def _wire_state(state: str) -> str:
+    # Clients know no word for what was called off; its updates say so.
+    called_off = state == MaintenanceState.CANCELLED
+    return MaintenanceState.COMPLETED.value if called_off else state
+
+
 def update_object(facts: Facts, incident: Incident, update: StatusUpdate) -> Json:
     changes: Sequence[ComponentChange] = update.changes  # type: ignore[attr-defined]
     published_at = update.published_at or update.created_at
@@ -123,7 +195,7 @@ def update_object(facts: Facts, incident: Incident, update: StatusUpdate) -> Jso
     return {
         "id": update.public_id,
         "status": update.phase,
-        "body": as_plain(update.body),
+        "body": as_plain(words_of(update)),
         "incident_id": incident.public_id,
         "created_at": shown,
         "updated_at": iso(update.edited_at, facts.zone) if update.edited_at else shown,
@@ -136,7 +208,7 @@ def update_object(facts: Facts, incident: Incident, update: StatusUpdate) -> Jso
     }
 
 
-def change_object(change: ComponentChange) -> Json:
+def change_object(change: ComponentChange | MaintenanceChange) -> Json:
     return {
         "code": change.component.public_id,
         "name": full_name(change.component),

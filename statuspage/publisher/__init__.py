@@ -1,5 +1,21 @@
 """Publishing: from rows to finished documents in PUBLIC_ROOT, atomically and as one revision."""
 
-from statuspage.publisher.publish import publish_all, publish_due, publish_now, request_publish
+from statuspage.publisher.publish import (
+    forget_removed,
+    publish_all,
+    publish_due,
+    publish_now,
+    publish_page,
+    request_publish,
+    request_tenants,
+)
 
-__all__ = ["publish_all", "publish_due", "publish_now", "request_publish"]
+__all__ = [
+    "forget_removed",
+    "publish_all",
+    "publish_due",
+    "publish_now",
+    "publish_page",
+    "request_publish",
+    "request_tenants",
+]

@@ -1,4 +1,4 @@
-"""The styles and the script of the page: one file each, named by what it holds."""
+"""The styles, the script and the pictures of a page: one file each, named by what it holds."""
 
 import functools
 import hashlib
@@ -8,7 +8,17 @@ from pathlib import Path
 
 from django.conf import settings
 
-_STYLES = ("css/tokens.css", "css/base.css", "css/status.css")
+from statuspage.documents.colours import Scheme, dark_scheme, light_scheme
+from statuspage.models import Page
+
+_STYLES = (
+    "css/tokens.css",
+    "css/base.css",
+    "css/status.css",
+    "css/status-story.css",
+    "css/status-parts.css",
+    "css/status-media.css",
+)
 _SCRIPT = "js/status.js"
 
 
@@ -20,20 +30,59 @@ class Asset:
     body: bytes
 
 
+def assets(page: Page) -> dict[str, Asset]:
+    """Return the assets of a page by role: style and script, and its logo and icon if it has them.
+
+    Read once for each state of the page's row.
+    """
+    key = (page.pk, page.updated_at.isoformat())
+    if key not in _MADE:
+        if len(_MADE) > _MADE_AT_MOST:
+            _MADE.clear()
+        _MADE[key] = _of_page(page)
+    return _MADE[key]
+
+
+_MADE: dict[tuple[int, str], dict[str, Asset]] = {}
+_MADE_AT_MOST = 200
+
+
+def _of_page(page: Page) -> dict[str, Asset]:
+    style, script = _of_the_house()
+    found = {
+        "style": _asset("status", "css", (style + _own_colours(page)).encode()),
+        "script": _asset("status", "js", script.encode()),
+    }
+    for role, picture in (("logo", page.logo), ("icon", page.icon)):
+        if picture:
+            found[role] = _asset(role, "png", bytes(picture))
+    return found
+
+
 @functools.cache
-def assets() -> dict[str, Asset]:
-    """Return the assets by role, as this process found them when it first asked."""
+def _of_the_house() -> tuple[str, str]:
+    """Return style and script, as this process found them when it first asked."""
     folder = Path(settings.BASE_DIR) / "static"
     style = "".join((folder / name).read_text(encoding="utf-8") for name in _STYLES)
     script = (folder / _SCRIPT).read_text(encoding="utf-8")
-    return {
-        "style": _asset("status", "css", _squeeze_style(style)),
-        "script": _asset("status", "js", _squeeze_script(script)),
-    }
+    return _squeeze_style(style), _squeeze_script(script)
 
 
-def _asset(name: str, kind: str, text: str) -> Asset:
-    body = text.encode()
+def _own_colours(page: Page) -> str:
+    if not page.accent:
+        return ""
+    light, dark = _tokens(light_scheme(page.accent)), _tokens(dark_scheme(page.accent))
+    return f"@layer tokens{{{light}@media(prefers-color-scheme:dark){{{dark}}}}}"
+
+
+def _tokens(scheme: Scheme) -> str:
+    return (
+        f":root{{--accent:{scheme.accent};--accent-strong:{scheme.strong};"
+        f"--focus:{scheme.accent};--on-accent:{scheme.on_accent}}}"
+    )
+
+
+def _asset(name: str, kind: str, body: bytes) -> Asset:
     digest = hashlib.blake2b(body, digest_size=8).hexdigest()
     return Asset(path=f"/assets/{name}.{digest}.{kind}", body=body)
 
@@ -54,12 +103,14 @@ def _squeeze_script(text: str) -> str:
 
 @functools.cache
 def edition_of_the_house() -> str:
-    """Return a name for the templates and assets in force: when it changes, pages are made anew."""
-    folder = Path(settings.BASE_DIR) / "templates"
+    """Return a name for the templates, words and assets in force; by a new one, all is renewed."""
+    base = Path(settings.BASE_DIR)
     seen = hashlib.blake2b(digest_size=8)
-    for part in ("statuspage", "components"):
-        for file in sorted((folder / part).glob("*.html")):
+    for pattern in ("statuspage/*.html", "components/*.html"):
+        for file in sorted((base / "templates").glob(pattern)):
             seen.update(file.read_bytes())
-    for asset in assets().values():
-        seen.update(asset.path.encode())
+    for file in sorted((base / "locale").glob("*/LC_MESSAGES/*.mo")):
+        seen.update(file.read_bytes())
+    for text in _of_the_house():
+        seen.update(text.encode())
     return seen.hexdigest()

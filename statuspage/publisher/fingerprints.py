@@ -12,6 +12,7 @@ from statuspage.documents.promises import promises_of
 from statuspage.publisher.gathering import month_of
 
 _SHOWN_OF_PROMISE = ("pk", "outcome", "due_at", "due_until", "expires_at", "basis")
+_SHOWN_OF_IMPACT = ("pk", "kind", "data_from_at", "component_id")
 _SHOWN_OF_REPORT = ("pk", "state", "phase", "done", "total", "ended_at", "data_until_at", "title")
 
 
@@ -40,7 +41,7 @@ def recognise(facts: Facts, incident: Incident) -> Known:
     return Known(
         public_id=incident.public_id,
         month=month_of(began(incident), facts.zone),
-        page=_hash(
+        page=fingerprint(
             head,
             updates,
             parts,
@@ -48,8 +49,9 @@ def recognise(facts: Facts, incident: Incident) -> Known:
             incident.monitoring_at,
             [_shown(promise, _SHOWN_OF_PROMISE) for promise in promises_of(incident)],
             [_shown(report, _SHOWN_OF_REPORT) for report in reports_of(incident)],
+            [_shown(impact, _SHOWN_OF_IMPACT) for impact in incident.missing],  # type: ignore[attr-defined]
         ),
-        line=_hash(head, updates[:1] if incident.is_resolved else None),
+        line=fingerprint(head, updates[:1] if incident.is_resolved else None),
     )
 
 
@@ -57,5 +59,6 @@ def _shown(row: object, names: tuple[str, ...]) -> list[Any]:
     return [getattr(row, name) for name in names]
 
 
-def _hash(*values: object) -> str:
+def fingerprint(*values: object) -> str:
+    """Return a word that differs where any of the values does."""
     return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()

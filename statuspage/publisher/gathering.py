@@ -10,12 +10,27 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from incidents import queries
-from incidents.models import Incident, Revision, StatusUpdate
-from incidents.values import UpdateState
-from statuspage.documents.facts import LISTED, Facts, Limits, Notice, began, group_statuses, told
+from incidents.models import Incident, Maintenance, MaintenanceUpdate, Revision, StatusUpdate
+from incidents.values import UpdateState, zone
+from statuspage.documents.bodies import words_in
+from statuspage.documents.calendar import KEPT_FOR
+from statuspage.documents.facts import (
+    LISTED,
+    Facts,
+    Limits,
+    Notice,
+    began,
+    group_statuses,
+    said,
+    told,
+)
 from statuspage.documents.pages import Earlier, Month
+from statuspage.documents.scope import Scope
 from statuspage.models import Page
 from statuspage.publisher.assets import assets
+from statuspage.publisher.histories import histories
+from statuspage.publisher.scope import scope_of
+from statuspage.publisher.site import Site
 
 # More than are listed: those last edited are not quite those last told of.
 _READ = LISTED + 10
@@ -37,28 +52,42 @@ def snapshot() -> Iterator[None]:
 
 
 def gather(
-    *, at: datetime, revision: int, notice: Notice | None, also: Iterable[int] = ()
+    page: Page, *, at: datetime, revision: int, notice: Notice | None, also: Iterable[int] = ()
 ) -> Facts:
     """Return the facts of now: open incidents, the newest ones, and those named by ``also``."""
-    page = Page.objects.the_one(at=at)
     with snapshot():
-        components = list(queries.components())
+        scope = scope_of(page)
+        touching = scope.touching
+        known = histories(scope.components, at=at, zone=zone(page.time_zone))
         wanted = {
             *also,
-            *_ids(queries.public_unresolved()),
-            *_ids(queries.public_recent(_READ)),
+            *_ids(queries.public_unresolved(touching=touching)),
+            *_ids(queries.public_recent(_READ, touching=touching)),
         }
-        incidents = list(queries.public_incidents().filter(pk__in=wanted))
-    is_open = any(not incident.is_resolved for incident in incidents)
+        found = queries.public_incidents(touching=touching).filter(pk__in=wanted)
+        incidents = scope.narrow(found)
+        proofs = queries.proofs() if page.has_backup_proof else []
+        planned = queries.public_maintenance_ids(
+            since=at - KEPT_FOR, touching=touching, limit=_READ
+        )
+        maintenances = scope.narrow(
+            queries.public_maintenances(touching=touching).filter(pk__in=planned)
+        )
+    is_open = any(not incident.is_resolved for incident in incidents) or any(
+        maintenance.is_running for maintenance in maintenances
+    )
     return Facts(
         page=page,
-        components=components,
-        statuses=group_statuses(components),
+        scope=scope,
+        statuses=group_statuses(scope.components),
+        histories=known,
         incidents=incidents,
+        maintenances=maintenances,
         at=at,
         revision=revision,
-        assets={role: asset.path for role, asset in assets().items()},
+        assets={role: asset.path for role, asset in assets(page).items()},
         notice=notice,
+        proofs=proofs,
         limits=Limits(
             stale_after=timedelta(seconds=settings.STALE_AFTER_SECONDS),
             quiet_after=_QUIET_WHILE_OPEN if is_open else _QUIET,
@@ -66,11 +95,25 @@ def gather(
     )
 
 
-def every_public_incident(chunk: int) -> Iterator[list[Incident]]:
-    """Return all public incidents with all that their pages show, some at a time."""
+def frame_of(page: Page, site: Site, *, at: datetime) -> Facts:
+    """Return the facts of what has no incident and no component: the frame of every page alone."""
+    return Facts(
+        page=page,
+        scope=Scope(components=[], touching=frozenset()),
+        incidents=[],
+        at=at,
+        revision=max(site.next_revision() - 1, 0),
+        assets={role: asset.path for role, asset in assets(page).items()},
+        limits=Limits(stale_after=timedelta(seconds=settings.STALE_AFTER_SECONDS)),
+    )
+
+
+def every_public_incident(scope: Scope, chunk: int) -> Iterator[list[Incident]]:
+    """Return all that a page ever shows, with all that their pages show, some at a time."""
     last = 0
     while True:
-        part = list(queries.public_incidents().filter(pk__gt=last).order_by("pk")[:chunk])
+        rows = queries.public_incidents(touching=scope.touching)
+        part = scope.narrow(rows.filter(pk__gt=last).order_by("pk")[:chunk])
         if not part:
             return
         yield part
@@ -88,8 +131,23 @@ def said_before(incidents: Sequence[Incident]) -> Earlier:
     for revision in revisions:
         # What was changed while it was a draft, nobody outside has seen.
         if revision.data.get("state") == UpdateState.PUBLISHED:
-            body = str(revision.data["body"])
+            translations = revision.data.get("translations") or {}
+            body = words_in(translations, str(revision.data["body"]))
             found.setdefault(revision.object_id, []).append((body, revision.replaced_at))
+    return found
+
+
+def said_before_of(maintenances: Sequence[Maintenance]) -> Earlier:
+    """Return what edited updates of maintenances said before, by update."""
+    edited = [update.pk for row in maintenances for update in said(row) if update.edited_at]
+    found: dict[int, list[tuple[str, datetime]]] = {}
+    if not edited:
+        return found
+    kind = ContentType.objects.get_for_model(MaintenanceUpdate)
+    revisions = Revision.objects.filter(content_type=kind, object_id__in=edited).order_by("-number")
+    for revision in revisions:
+        body = words_in(revision.data.get("translations") or {}, str(revision.data["body"]))
+        found.setdefault(revision.object_id, []).append((body, revision.replaced_at))
     return found
 
 
@@ -97,14 +155,14 @@ def month_of(at: datetime, zone: tzinfo) -> str:
     return f"{at.astimezone(zone):%Y-%m}"
 
 
-def month(name: str, zone: tzinfo) -> tuple[Month, list[Incident]]:
-    """Return a month of the history with its neighbours, and its incidents, newest first.
+def month(name: str, scope: Scope, zone: tzinfo) -> tuple[Month, list[Incident], list[Maintenance]]:
+    """Return a month of the history with its neighbours, its incidents and its maintenances.
 
-    Each incident comes with its newest update only, as ``told``.
+    The newest first. Each incident comes with its newest update only, as ``told``.
     """
     start, end = _bounds(name, zone)
     incidents = sorted(
-        _bare().filter(_began_between(start, end)),
+        _bare(scope).filter(_began_between(start, end)),
         key=lambda incident: (began(incident), incident.pk),
         reverse=True,
     )
@@ -118,24 +176,43 @@ def month(name: str, zone: tzinfo) -> tuple[Month, list[Incident]]:
     for incident in incidents:
         update = newest.get(incident.pk)
         incident.told = [update] if update else []  # type: ignore[attr-defined]
-    first = date.fromisoformat(f"{name}-01")
-    earlier = _bare().filter(started_at__lt=start).order_by("-started_at").first()
-    later = _bare().filter(started_at__gte=end).order_by("started_at").first()
+    past = queries.public_past_maintenances(touching=scope.touching)
+    maintenances = scope.narrow(past.filter(dated__gte=start, dated__lt=end))
+    return _with_neighbours(name, scope, zone), incidents, maintenances
+
+
+def _with_neighbours(name: str, scope: Scope, zone: tzinfo) -> Month:
+    start, end = _bounds(name, zone)
+    incidents = _bare(scope)
+    past = queries.public_past_maintenances(touching=scope.touching).prefetch_related(None)
+    earlier = [
+        *incidents.filter(started_at__lt=start).order_by("-started_at")[:1],
+        *past.filter(dated__lt=start)[:1],
+    ]
+    later = [
+        *incidents.filter(started_at__gte=end).order_by("started_at")[:1],
+        *past.filter(dated__gte=end).order_by("dated")[:1],
+    ]
     return Month(
-        first=first,
-        earlier=month_of(began(earlier), zone) if earlier else "",
-        later=month_of(began(later), zone) if later else "",
-    ), incidents
+        first=date.fromisoformat(f"{name}-01"),
+        earlier=max((month_of(_placed_at(row), zone) for row in earlier), default=""),
+        later=min((month_of(_placed_at(row), zone) for row in later), default=""),
+    )
 
 
-def every_month(zone: tzinfo) -> set[str]:
-    """Return the months in which public incidents began."""
-    return {month_of(began(incident), zone) for incident in _bare().iterator()}
+def _placed_at(row: Incident | Maintenance) -> datetime:
+    return row.dated_at if isinstance(row, Maintenance) else began(row)
 
 
-def _bare() -> QuerySet[Incident]:
+def every_month(scope: Scope, zone: tzinfo) -> set[str]:
+    """Return the months of public incidents, and of public maintenances that are over."""
+    past = queries.public_past_maintenances(touching=scope.touching).prefetch_related(None)
+    return {month_of(_placed_at(row), zone) for row in (*_bare(scope).iterator(), *past.iterator())}
+
+
+def _bare(scope: Scope) -> QuerySet[Incident]:
     """Return the public incidents without what belongs to them."""
-    return queries.public_incidents().prefetch_related(None)
+    return queries.public_incidents(touching=scope.touching).prefetch_related(None)
 
 
 def _began_between(start: datetime, end: datetime) -> Q:

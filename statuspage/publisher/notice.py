@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from incidents.values import zone
 from statuspage.documents.clauses import Edition
@@ -14,6 +15,8 @@ from statuspage.documents.facts import Notice
 from statuspage.documents.live import LIVE
 from statuspage.documents.moments import when
 from statuspage.publisher.site import Draft, Site
+from statuspage.serving import manifest
+from statuspage.serving.directory import folders
 from statuspage.serving.manifest import Published, Unreadable
 
 _FILE = "notice.json"
@@ -33,23 +36,33 @@ def read_notice(root: Path) -> Notice | None:
         return None
 
 
-def put_notice(text: str, *, at: datetime) -> int:
-    """Put a notice above everything on every page of now, from files alone; return the revision.
+def put_notice(text: str, *, at: datetime, slug: str = "") -> dict[str, int]:
+    """Put a notice above everything on every page, or on one, from files alone.
 
     An empty text takes it away. Publishing, once it works again, keeps the notice that stands.
+    Returns the revisions by the pages' slugs.
 
-    :raises NothingPublished: if there is no page yet
+    :raises NothingPublished: if there is no such page yet
     :raises SiteBusy: if a publisher does not finish in time
     """
-    site = Site(settings.PUBLIC_ROOT)
     notice = Notice(text=text, at=at) if text else None
+    found = [folder for folder in folders(settings.PUBLIC_ROOT) if slug in ("", folder.name)]
+    revisions = {folder.name: _put(Site(folder), notice) for folder in found}
+    if not revisions:
+        raise NothingPublished
+    return revisions
+
+
+def _put(site: Site, notice: Notice | None) -> int:
     with site.alone():
         before = site.published()
         if before is None:
             raise NothingPublished
         _remember(site.root, notice)
-        words = _words(notice)
-        draft = Draft(state=site.state())
+        state = site.state()
+        with translation.override(str(state.get("language", "en"))):
+            words = _words(notice)
+        draft = Draft(state=state)
         for path, published in before.documents.items():
             draft.documents[path] = _with_notice(site, path, published, words, notice)
         revision = site.next_revision()
@@ -89,7 +102,8 @@ def _with_notice(
         if path == LIVE:
             document = json.loads(body) | {"notice": notice.text if notice else None}
             body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        else:
+        elif manifest.type_of(entry.file) == manifest.HTML:
+            # In pages alone: what people wrote stands there escaped, and is never such a mark.
             body = _PLACE.sub(lambda _match: words, body)
         editions.append(
             Edition(valid_from=datetime.fromtimestamp(entry.valid_from, tz=zone("")), body=body)

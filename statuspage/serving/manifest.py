@@ -1,10 +1,13 @@
 """What publisher and server agree on: where a revision lies, and what it consists of.
 
-PUBLIC_ROOT/current -> revisions/42      the one switch; a revision appears as a whole
-PUBLIC_ROOT/revisions/42/manifest.json   its documents, each with its editions
-PUBLIC_ROOT/revisions/42/site/...        the editions of now: what nginx serves
-PUBLIC_ROOT/revisions/42/editions/...    the later ones
-PUBLIC_ROOT/archive/...                  what no longer changes: old incidents, months, styles
+PUBLIC_ROOT/pages/SLUG holds one page:
+
+current -> revisions/42      the one switch; a revision appears as a whole
+revisions/42/manifest.json   its documents, each with its editions
+revisions/42/site/...        the editions of now: what nginx serves
+revisions/42/later/...       the later ones
+archive/...                  what no longer changes: old incidents, months, styles;
+                             and what is one tenant's own, with the later editions beside it
 """
 
 import json
@@ -19,19 +22,36 @@ ATOM = "application/atom+xml; charset=utf-8"
 CSS = "text/css; charset=utf-8"
 SCRIPT = "text/javascript; charset=utf-8"
 PLAIN = "text/plain; charset=utf-8"
+CALENDAR = "text/calendar; charset=utf-8"
+PNG = "image/png"
 
 CURRENT = "current"
 # The folder of the editions whose moment has not come.
 LATER = "later/"
-# Served for unknown addresses; no visitor can ask for this path itself.
+# Documents without an address: no visitor can ask for them, for a path begins with a slash.
 NOT_FOUND = "404"
+GATE = "gate"
+GATE_REFUSED = "gate-refused"
 
-_TYPES = {".html": HTML, ".json": JSON, ".atom": ATOM, ".css": CSS, ".js": SCRIPT, ".txt": PLAIN}
+_TYPES = {
+    ".html": HTML,
+    ".json": JSON,
+    ".atom": ATOM,
+    ".css": CSS,
+    ".js": SCRIPT,
+    ".txt": PLAIN,
+    ".ics": CALENDAR,
+    ".png": PNG,
+}
+# The code of a tenant: as many as incidents.models.tenants makes, in that alphabet.
+_PERSONAL = r"/my/[0-9a-z]{16}|/api/status/v1/my/[0-9a-z]{16}\.json"
+_PERSONAL_FILES = ("my/", "api/status/v1/my/")
 _ARCHIVED = re.compile(
-    r"/incidents/[0-9a-z]{1,32}"
+    rf"{_PERSONAL}"
+    r"|/(?:incidents|maintenances)/[0-9a-z]{1,32}"
     r"|/history/[0-9]{4}-[0-9]{2}"
     r"|/api/v2/incidents/[0-9a-z]{1,32}\.json"
-    r"|/assets/[a-z]+\.[0-9a-f]{8,64}\.(?:css|js)"
+    r"|/assets/[a-z]+\.[0-9a-f]{8,64}\.(?:css|js|png)"
 )
 
 
@@ -76,6 +96,11 @@ def file_of(path: str) -> str:
         return "index.html"
     name = path.strip("/")
     return name if name.endswith(tuple(_TYPES)) else f"{name}.html"
+
+
+def is_personal(file: str) -> bool:
+    """Whether this file of the archive is one tenant's own, under a name that nobody can guess."""
+    return file.startswith(_PERSONAL_FILES)
 
 
 def type_of(file: str) -> str:

@@ -1,6 +1,7 @@
 """What the server holds: every document of the revision, ready to be sent, in each encoding."""
 
 import hashlib
+import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -11,10 +12,11 @@ from threading import Lock
 
 import brotli
 
-from statuspage.serving import manifest
+from statuspage.serving import later, manifest
 from statuspage.serving.manifest import EditionFile, Manifest, Unreadable
 
 Headers = list[tuple[str, str]]
+_Mark = tuple[int, int]
 ENCODINGS = {"identity": "", "gzip": ".gz", "br": ".br"}
 # What a visitor may accept: which encoding is then the best that there is.
 CHOICES = {
@@ -27,6 +29,8 @@ _SUFFIXES = tuple(ENCODINGS.values())
 _GZIP = 31
 
 FRESH = "public, max-age=10, s-maxage=10, stale-while-revalidate=20, stale-if-error=86400"
+PRIVATE = "private, no-store"
+PERSONAL = "private, max-age=10"
 FOR_EVER = "public, max-age=31536000, immutable"
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -36,6 +40,8 @@ CORS: Headers = [
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "ETag, X-Highwater-Revision, X-Highwater-Generated"),
 ]
+# How long something new may lie unseen. Looking costs one system call.
+LOOK_EVERY_SECONDS = 0.02
 # Old incidents are read rarely; beyond this many bytes the longest unread ones are let go.
 _ARCHIVE_BYTES = 64 * 1024 * 1024
 
@@ -81,7 +87,7 @@ class Held:
     bodies: Mapping[str, tuple[bytes, bytes, bytes]]
 
 
-def load(revision_dir: Path, *, before: Held | None) -> Held:
+def load(revision_dir: Path, *, before: Held | None, is_private: bool) -> Held:
     """Read a revision; what is held already is not read again.
 
     :raises Unreadable: if anything of it is missing or cut short
@@ -106,6 +112,7 @@ def load(revision_dir: Path, *, before: Held | None) -> Held:
                         edition.digest,
                         bodies[edition.digest],
                         modified_at=max(published.modified_at, edition.valid_from),
+                        is_private=is_private,
                         also=headers,
                     ),
                 )
@@ -148,18 +155,24 @@ def variants(
     bodies: Iterable[bytes],
     *,
     modified_at: float,
+    is_private: bool,
     also: Headers,
 ) -> dict[str, Variant]:
     """Return a document for each of the `CHOICES`. The tag differs in each encoding."""
     kind = manifest.type_of(file)
-    cache = FOR_EVER if "/assets/" in f"/{file}" else FRESH
+    cache = _cache(file, is_private=is_private)
+    is_personal = manifest.is_personal(file)
     found: dict[str, Variant] = {}
     for encoding, body in zip(ENCODINGS, bodies, strict=True):
         if not body and encoding != "identity":
             continue
         etag = f'"{name}"' if encoding == "identity" else f'"{name}-{encoding}"'
         short = [("ETag", etag), ("Cache-Control", cache), ("Vary", "Accept-Encoding")]
-        if kind in (manifest.JSON, manifest.ATOM):
+        if is_private or is_personal:
+            short.append(("X-Robots-Tag", "noindex"))
+        if is_personal:
+            short.append(("Referrer-Policy", "no-referrer"))
+        if not is_private and kind in (manifest.JSON, manifest.ATOM, manifest.CALENDAR):
             short += CORS
         headers = [
             ("Content-Type", kind),
@@ -180,24 +193,40 @@ def variants(
     }
 
 
-class Archive:
-    """Documents that no longer change, read when somebody asks for one."""
+def _cache(file: str, *, is_private: bool) -> str:
+    if "/assets/" in f"/{file}":
+        return FOR_EVER
+    if is_private:
+        return PRIVATE
+    return PERSONAL if manifest.is_personal(file) else FRESH
 
-    def __init__(self, root: Path) -> None:
+
+class Archive:
+    """Documents that no longer change, and tenants' own, read when somebody asks for one."""
+
+    def __init__(self, root: Path, *, is_private: bool) -> None:
         self._root = root
+        self._is_private = is_private
         self._lock = Lock()
-        # path: (revision in which it was looked at, mark of the file, document, bytes)
-        self._held: OrderedDict[str, tuple[str, tuple[int, int], Document, int]] = OrderedDict()
+        # path: (when it was looked at, mark of the file, document, bytes); when is a revision,
+        # or for a tenant's own a moment
+        self._held: OrderedDict[str, tuple[str | int, _Mark, Document, int]] = OrderedDict()
         self._bytes = 0
 
     def get(self, path: str, held: Held) -> Document | None:
-        """Return the archived document of a path, or None. A new revision makes it look again."""
+        """Return the archived document of a path, or None.
+
+        A new revision makes it look again; at a tenant's own, which changes between revisions,
+        it looks as often as for a new revision.
+        """
         file = manifest.archived_file(path)
         if file is None:
             return None
         with self._lock:
             known = self._held.get(path)
-            if known and known[0] == held.name:
+            is_personal = manifest.is_personal(file)
+            when = int(time.monotonic() / LOOK_EVERY_SECONDS) if is_personal else held.name
+            if known and known[0] == when:
                 self._held.move_to_end(path)
                 return known[2]
             try:
@@ -206,25 +235,41 @@ class Archive:
                 self._forget(path)
                 return None
             mark = (found.st_mtime_ns, found.st_ino)
-            return self._read(path, file, mark, held)
+            if known and known[1] == mark and is_personal:
+                self._held[path] = (when, *known[1:])
+                self._held.move_to_end(path)
+                return known[2]
+            return self._read(path, file, mark, held, when=when)
 
-    def _read(self, path: str, file: str, mark: tuple[int, int], held: Held) -> Document | None:
+    def _read(
+        self, path: str, file: str, mark: _Mark, held: Held, *, when: str | int
+    ) -> Document | None:
         try:
             bodies = _archived_bodies(self._root / file)
         except OSError:
             return None
-        also = [] if file.startswith("assets/") else held.revision_headers
+        editions = [(0.0, bodies), *later.read(self._root / file, of=digest(bodies[0]))]
+        # Of what is fixed or a tenant's own, no revision tells how old it is.
+        is_bound = not (file.startswith("assets/") or manifest.is_personal(file))
         document = Document(
-            (
+            tuple(
                 (
-                    0.0,
-                    variants(file, digest(bodies[0]), bodies, modified_at=mark[0] / 1e9, also=also),
-                ),
+                    valid_from,
+                    variants(
+                        file,
+                        digest(body[0]),
+                        body,
+                        modified_at=max(mark[0] / 1e9, valid_from),
+                        is_private=self._is_private,
+                        also=held.revision_headers if is_bound else [],
+                    ),
+                )
+                for valid_from, body in editions
             )
         )
         self._forget(path)
-        size = sum(map(len, bodies))
-        self._held[path] = (held.name, mark, document, size)
+        size = sum(len(part) for _valid_from, body in editions for part in body)
+        self._held[path] = (when, mark, document, size)
         self._bytes += size
         while self._bytes > _ARCHIVE_BYTES and len(self._held) > 1:
             self._forget(next(iter(self._held)))

@@ -2,13 +2,34 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from statuspage.serving.manifest import CURRENT, HTML, JSON, NOT_FOUND, Unreadable
-from statuspage.serving.memory import CORS, FRESH, Archive, Document, Headers, Held, Variant, load
+from statuspage.serving import directory
+from statuspage.serving.gate import (
+    ENTER,
+    Gate,
+    Guesses,
+    Network,
+    form_of,
+    is_password,
+    new_ticket,
+    ticket_cookie,
+    visitor_address,
+)
+from statuspage.serving.lookup import MY, address_asked_for
+from statuspage.serving.manifest import (
+    GATE,
+    GATE_REFUSED,
+    HTML,
+    JSON,
+    NOT_FOUND,
+    Unreadable,
+)
+from statuspage.serving.memory import CORS, FRESH, Headers, Variant
+from statuspage.serving.page import ServedPage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -16,10 +37,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What is not the public page's. Everything else is.
-APPLICATION_PREFIXES = ("/desk", "/static", "/api/desk", "/healthz", "/unsubscribe")
+APPLICATION_PREFIXES = ("/desk", "/static", "/api/desk", "/healthz", "/unsubscribe", "/viewer")
 METHODS = "GET, HEAD, OPTIONS"
-# How long a new revision may lie unseen. Looking costs one system call.
-_LOOK_EVERY_SECONDS = 0.02
+_HOSTS_KEPT = 1000
 _CHOICES_KEPT = 500
 _NOTHING_PUBLISHED = (
     "The status page has not been published yet, or its files cannot be read. "
@@ -29,13 +49,14 @@ _PLAIN_PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Status page</title>'
     "<body><h1>Status page</h1><p>{}</p>"
 )
+_NO_STORE: Headers = [("Cache-Control", "private, no-store"), ("X-Robots-Tag", "noindex")]
 
 
 class PublicSite:
     """Answers public addresses from the published bytes; hands the rest to the application.
 
-    Holds the latest revision that could be read as a whole. While a newer one is missing, broken
-    or half written, the one in memory goes on being served.
+    The host chooses the page; a host that is no page's gets the first page. ``proxies`` are the
+    networks whose word counts on where a visitor comes from.
     """
 
     def __init__(
@@ -45,38 +66,46 @@ class PublicSite:
         root: Path,
         clock: Callable[[], float] = time.time,
         prefixes: tuple[str, ...] = APPLICATION_PREFIXES,
+        proxies: Sequence[Network] = (),
     ) -> None:
         self._application = application
         self._root = root
         self._clock = clock
         self._prefixes = tuple(f"{prefix}/" for prefix in prefixes)
-        self._held: Held | None = None
-        self._archive = Archive(root / "archive")
-        self._look_at = 0.0
-        self._looking = Lock()
-        self._complained_of = ""
+        self._proxies = proxies
+        self._guesses = Guesses(clock=clock)
+        self._pages: list[ServedPage] = []
+        self._by_host: dict[str, ServedPage] = {}
+        self._mark: tuple[int, int] | None = None
         self._choices: dict[str, str] = {}
+        self._nowhere = ServedPage(root, directory.PageEntry(slug="", hosts=()), clock=clock)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO") or "/"
-        if time.monotonic() >= self._look_at:
-            self._look()
-        held = self._held
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith("/"):
+            path = f"/{path}"
+        host = environ.get("HTTP_HOST", "")
+        page = self._by_host.get(host) or self._page_of(host)
+        if time.monotonic() >= page.look_at:
+            page = self._look(host)
+        held = page.held
         document = held.documents.get(path) if held else None
         if document is None:
             if f"{path}/".startswith(self._prefixes):
                 return self._application(environ, start_response)
-            document = self._archive.get(path, held) if held else None
+            document = page.find(path)
+        if page.entry.gate is not None and not path.startswith("/assets/"):
+            refusal = self._stop_at_gate(page, page.entry.gate, path, environ, start_response)
+            if refusal is not None:
+                return refusal
         method = environ["REQUEST_METHOD"]
-        if method not in ("GET", "HEAD"):
-            return _answer_method(method, start_response)
-        if held is None:
-            return _answer_nothing(path, method, start_response)
-        if document is None or path == NOT_FOUND:
-            return self._answer_unknown(held, path, environ, start_response)
-        variant = self._variant(document, environ)
+        if document is None or held is None or method not in ("GET", "HEAD"):
+            return self._answer_otherwise(page, path, environ, start_response)
+        if path == MY and (found := address_asked_for(environ)):
+            return _send_on(found, start_response)
+        variant = page.choose(document, self._choice(environ))
         asked = environ.get("HTTP_IF_NONE_MATCH")
         if asked is not None and (asked == variant.etag or _is_among(variant.etag, asked)):
             start_response("304 Not Modified", variant.headers_304)
@@ -84,56 +113,188 @@ class PublicSite:
         start_response("200 OK", variant.headers)
         return [variant.body] if method == "GET" else []
 
-    def _variant(self, document: Document, environ: "WSGIEnvironment") -> Variant:
-        variants = document.at(self._clock())
+    def look(self) -> None:
+        """See at once what has been published since the last look."""
+        self._read_directory()
+        for page in self._pages:
+            page.look()
+
+    def _look(self, host: str) -> ServedPage:
+        """Take over what is new of the pages there are, and of the page of this host."""
+        self._read_directory()
+        page = self._page_of(host)
+        page.look()
+        return page
+
+    def _read_directory(self) -> None:
+        try:
+            mark = directory.mark(self._root)
+            if mark == self._mark:
+                return
+            known = {page.entry: page for page in self._pages}
+            self._pages = [
+                known.get(entry) or ServedPage(self._root, entry, clock=self._clock)
+                for entry in directory.read(self._root)
+            ]
+            self._by_host = {host: page for page in self._pages for host in page.entry.hosts}
+            self._mark = mark
+        except OSError:
+            # Nothing is published yet; or what is in memory goes on being served.
+            return
+        except Unreadable as fault:
+            logger.warning("the pages there are cannot be read: %s", fault)
+
+    def _page_of(self, host: str) -> ServedPage:
+        """Return the page of a host as a browser writes it: any case, perhaps with a dot."""
+        name = host.lower().rstrip(".")
+        page = self._by_host.get(name)
+        if page is None:
+            page = self._pages[0] if self._pages else self._nowhere
+        if len(self._by_host) < _HOSTS_KEPT and page is not self._nowhere:
+            self._by_host[host] = page
+        return page
+
+    def _choice(self, environ: "WSGIEnvironment") -> str:
         accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
         choice = self._choices.get(accepted)
         if choice is None:
             choice = _acceptable(accepted)
             if len(self._choices) < _CHOICES_KEPT:
                 self._choices[accepted] = choice
-        return variants[choice]
+        return choice
 
-    def _look(self) -> None:
-        """Take over a new revision, if there is one. One thread looks, the others go on."""
-        if not self._looking.acquire(blocking=False):
-            return
-        try:
-            self._look_at = time.monotonic() + _LOOK_EVERY_SECONDS
-            # Where the switch points; the directory itself, so that what is read is one revision.
-            target = (self._root / CURRENT).readlink()
-            if self._held is None or target.name != self._held.name:
-                self._held = load(self._root / target, before=self._held)
-                self._complained_of = ""
-        except (OSError, Unreadable) as fault:
-            if str(fault) != self._complained_of:
-                self._complained_of = str(fault)
-                logger.warning("the published page cannot be read: %s", fault)
-        finally:
-            self._looking.release()
+    def _stop_at_gate(
+        self,
+        page: ServedPage,
+        gate: Gate,
+        path: str,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> Iterable[bytes] | None:
+        """Return what a visitor gets who is not let in, or who is just entering; else None."""
+        if environ["REQUEST_METHOD"] == "POST" and path == ENTER:
+            return self._enter(page, gate, environ, start_response)
+        if gate.lets_in(environ, now=self._clock(), proxies=self._proxies):
+            return None
+        return self._refuse(page, path, environ, start_response)
+
+    def _answer_otherwise(
+        self,
+        page: ServedPage,
+        path: str,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if method not in ("GET", "HEAD"):
+            is_private = page.entry.gate is not None
+            return _answer_method(method, start_response, is_private=is_private)
+        if page.held is None:
+            return _answer_nothing(path, method, start_response)
+        return self._answer_unknown(page, path, environ, start_response)
+
+    def _enter(
+        self,
+        page: ServedPage,
+        gate: Gate,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> Iterable[bytes]:
+        """Let in whoever knows the password."""
+        form = form_of(environ)
+        address = visitor_address(environ, self._proxies)
+        if self._guesses.are_too_many(address):
+            start_response("429 Too Many Requests", [("Retry-After", "60"), *_NO_STORE])
+            return [b"Too many wrong passwords. Try again in a minute."]
+        if gate.kind != "password" or not is_password(form.get("password", ""), gate.password_hash):
+            self._guesses.count(address)
+            return self._send(page, GATE_REFUSED, "403 Forbidden", environ, start_response)
+        ticket = new_ticket(gate.ticket_key, now=self._clock())
+        secure = environ.get("wsgi.url_scheme") == "https" or (
+            environ.get("HTTP_X_FORWARDED_PROTO") == "https"
+        )
+        start_response(
+            "303 See Other",
+            [
+                ("Location", "/"),
+                ("Set-Cookie", ticket_cookie(ticket, secure=secure)),
+                ("Content-Length", "0"),
+                *_NO_STORE,
+            ],
+        )
+        return []
+
+    def _refuse(
+        self,
+        page: ServedPage,
+        path: str,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> Iterable[bytes]:
+        if path.startswith("/api/") or page.held is None:
+            body = b'{"code":"not-admitted","detail":"This page is private. Give ?key=."}'
+            headers = [("Content-Type", JSON), ("Content-Length", str(len(body))), *_NO_STORE]
+            start_response("401 Unauthorized", headers)
+            return [body] if environ["REQUEST_METHOD"] != "HEAD" else []
+        return self._send(page, GATE, "401 Unauthorized", environ, start_response)
 
     def _answer_unknown(
-        self, held: Held, path: str, environ: "WSGIEnvironment", start_response: "StartResponse"
+        self,
+        page: ServedPage,
+        path: str,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
     ) -> Iterable[bytes]:
         without = path.rstrip("/")
-        if without != path and (without in held.documents or self._archive.get(without, held)):
+        if without != path and page.find(without):
             start_response(
-                "308 Permanent Redirect", [("Location", without), ("Content-Length", "0")]
+                "308 Permanent Redirect",
+                [("Location", _local(quote(without))), ("Content-Length", "0")],
             )
             return []
-        page = held.documents.get(NOT_FOUND)
-        if path.startswith("/api/") or page is None:
-            body = b'{"code":"not-found","detail":"There is no document at this address."}'
-            headers = _plain_headers(JSON, body, cache=FRESH)
-        else:
-            variant = self._variant(page, environ)
-            body, headers = variant.body, variant.headers
-        start_response("404 Not Found", headers)
+        if not path.startswith("/api/"):
+            return self._send(page, NOT_FOUND, "404 Not Found", environ, start_response)
+        body = b'{"code":"not-found","detail":"There is no document at this address."}'
+        is_private = page.entry.gate is not None
+        start_response("404 Not Found", _plain_headers(JSON, body, is_private=is_private))
         return [body] if environ["REQUEST_METHOD"] == "GET" else []
 
+    def _send(
+        self,
+        page: ServedPage,
+        name: str,
+        status: str,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> Iterable[bytes]:
+        """Send a document that has no address of its own."""
+        document = page.held.documents.get(name) if page.held else None
+        if document is None:
+            return _answer_nothing("/", environ["REQUEST_METHOD"], start_response)
+        variant: Variant = page.choose(document, self._choice(environ))
+        start_response(status, variant.headers)
+        return [variant.body] if environ["REQUEST_METHOD"] != "HEAD" else []
 
-def _answer_method(method: str, start_response: "StartResponse") -> Iterable[bytes]:
-    headers: Headers = [("Allow", METHODS), ("Content-Length", "0"), *CORS]
+
+def _send_on(address: str, start_response: "StartResponse") -> Iterable[bytes]:
+    headers: Headers = [("Location", address), ("Content-Length", "0"), *_NO_STORE]
+    # What was typed stands in this address: nobody else shall read it there.
+    start_response("303 See Other", [*headers, ("Referrer-Policy", "no-referrer")])
+    return []
+
+
+def _local(target: str) -> str:
+    """Return an address on this host; the front page for anything else."""
+    # Two slashes would name another host, and browsers read a backslash as a slash.
+    is_plain = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return target if is_plain and target.isprintable() and target.isascii() else "/"
+
+
+def _answer_method(
+    method: str, start_response: "StartResponse", *, is_private: bool
+) -> Iterable[bytes]:
+    headers: Headers = [("Allow", METHODS), ("Content-Length", "0")]
+    headers += _NO_STORE if is_private else CORS
     if method == "OPTIONS":
         headers += [
             ("Access-Control-Allow-Methods", METHODS),
@@ -148,22 +309,28 @@ def _answer_method(method: str, start_response: "StartResponse") -> Iterable[byt
 
 def _answer_nothing(path: str, method: str, start_response: "StartResponse") -> Iterable[bytes]:
     if path.startswith("/api/"):
+        kind = JSON
         body = f'{{"code":"not-published","detail":"{_NOTHING_PUBLISHED}"}}'.encode()
-        headers = _plain_headers(JSON, body, cache="no-store")
     else:
+        kind = HTML
         body = _PLAIN_PAGE.format(_NOTHING_PUBLISHED).encode()
-        headers = _plain_headers(HTML, body, cache="no-store")
-    start_response("503 Service Unavailable", [*headers, ("Retry-After", "10")])
+    headers = [
+        ("Content-Type", kind),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Retry-After", "10"),
+    ]
+    start_response("503 Service Unavailable", headers)
     return [body] if method == "GET" else []
 
 
-def _plain_headers(kind: str, body: bytes, *, cache: str) -> Headers:
+def _plain_headers(kind: str, body: bytes, *, is_private: bool) -> Headers:
     return [
         ("Content-Type", kind),
         ("Content-Length", str(len(body))),
-        ("Cache-Control", cache),
         ("X-Content-Type-Options", "nosniff"),
-        *CORS,
+        *(_NO_STORE if is_private else [("Cache-Control", FRESH), *CORS]),
     ]
 
 

@@ -1,15 +1,19 @@
 """A folder to publish into, and a visitor who reads what is served from it."""
 
+import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from pytest_django import Settings
 
-from statuspage.serving import PublicSite
+from statuspage.models import FIRST_PAGE
+from statuspage.serving import PublicSite, directory
+from statuspage.serving.directory import PageEntry
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -38,18 +42,29 @@ class Visitor:
 
     site: PublicSite
     clock: list[float] = field(default_factory=lambda: [0.0])
+    address: str = "203.0.113.7"
+
+    def post(self, path: str, form: dict[str, str], **headers: str) -> Answer:
+        body = urlencode(form).encode()
+        return self._ask(path, "POST", headers, body)
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
-        self.site._look_at = 0.0  # Look at once, not after a while.
-        environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path}
+        return self._ask(path, method, headers, b"")
+
+    def _ask(self, path: str, method: str, headers: dict[str, str], body: bytes) -> Answer:
+        self.site.look()
+        environ: dict[str, Any] = {"REQUEST_METHOD": method, "REMOTE_ADDR": self.address}
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        path, _question, query = path.partition("?")
+        environ |= {"PATH_INFO": path, "QUERY_STRING": query}
         environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
         seen: list[Any] = []
 
         def start_response(status: str, found: list[tuple[str, str]], *_rest: Any) -> Any:
             seen.extend((int(status.partition(" ")[0]), dict(found)))
 
-        body = b"".join(self.site(environ, start_response))
-        return Answer(status=seen[0], headers=seen[1], body=body)
+        answered = b"".join(self.site(environ, start_response))
+        return Answer(status=seen[0], headers=seen[1], body=answered)
 
 
 @pytest.fixture
@@ -57,6 +72,13 @@ def public_root(settings: Settings, tmp_path: Path) -> Path:
     """Give an empty PUBLIC_ROOT of the test's own."""
     settings.PUBLIC_ROOT = tmp_path / "public"
     return tmp_path / "public"
+
+
+@pytest.fixture
+def page_root(public_root: Path) -> Path:
+    """Give the folder of the first page, and tell the server of that page."""
+    directory.write(public_root, [PageEntry(slug=FIRST_PAGE, hosts=())])
+    return directory.folder_of(public_root, FIRST_PAGE)
 
 
 @pytest.fixture

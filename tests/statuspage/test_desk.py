@@ -22,13 +22,15 @@ from tests.statuspage.conftest import Visitor
 pytestmark = pytest.mark.django_db
 
 INVALID = 422
-SETTINGS = reverse("statuspage:page-settings")
-SUBSCRIBERS = reverse("statuspage:subscriber-list")
+SETTINGS = reverse("statuspage:page-settings", args=["main"])
+SUBSCRIBERS = reverse("statuspage:subscriber-list", args=["main"])
 ACME = {
     "name": "Acme",
     "url": "https://status.acme.example/",
     "time_zone": "Europe/Amsterdam",
     "support_url": "https://acme.example/help",
+    "language": "en",
+    "part": "settings",
 }
 
 
@@ -94,11 +96,11 @@ class TestPageSettings:
 
     @pytest.mark.django_db(transaction=True)
     def test_are_kept_when_another_publisher_holds_the_page(
-        self, desk: Client, public_root: Path, monkeypatch: pytest.MonkeyPatch
+        self, desk: Client, page_root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("statuspage.publisher.site._LOCK_SECONDS", 0.01)
 
-        with Site(public_root).alone():
+        with Site(page_root).alone():
             answer = desk.post(SETTINGS, ACME, follow=True)
 
         assert "could not be published. Save it once more." in answer.content.decode()
@@ -158,8 +160,8 @@ class TestSubscribers:
         self, desk: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         def look() -> None:
-            # Session, user, two counts, the rows, their deliveries.
-            with django_assert_num_queries(6):
+            # Session, user, page, two counts, the rows, their deliveries, what does not work.
+            with django_assert_num_queries(8):
                 desk.get(SUBSCRIBERS)
 
         add_subscriber(email="ada@example.com", at=NOON)

@@ -1,5 +1,6 @@
 """From a change to what is served."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -192,9 +193,12 @@ class TestTime:
         _declare()
         _publish()
 
-        assert "This copy is from" not in self._read_at(visitor, 2 * MINUTE)
+        # The words are there, for copies of which nobody picks an edition, and are not shown.
+        old = re.compile(r'<p class="notice is-stale" id="age" [^>]*hidden>')
+        assert old.search(self._read_at(visitor, 2 * MINUTE))
         page = self._read_at(visitor, 4 * MINUTE)
 
+        assert not old.search(page)
         assert "This copy is from <time" in page
         assert "12 January 2026, 12:00 UTC" in page
         assert visitor.get("/api/status/v1/live.json").json["copy_is_old"] is True
@@ -353,18 +357,16 @@ class TestCost:
 
         assert self._queries() == few
 
-    def test_in_files_is_what_changed(self, public_root: Path) -> None:
+    def test_in_files_is_what_changed(self, page_root: Path) -> None:
         self._history(5)
         _publish()
-        before = {
-            file: file.stat().st_mtime_ns for file in (public_root / "archive").rglob("*.html")
-        }
+        before = {file: file.stat().st_mtime_ns for file in (page_root / "archive").rglob("*.html")}
         _declare()
         _publish(MINUTE)
 
         changed = {
             file.name
-            for file in (public_root / "archive").rglob("*.html")
+            for file in (page_root / "archive").rglob("*.html")
             if before.get(file) != file.stat().st_mtime_ns
         }
         assert changed == {"2026-01.html"}
@@ -374,15 +376,15 @@ class TestCost:
 class TestFailure:
     def test_is_made_up_for(
         self,
-        public_root: Path,
+        page_root: Path,
         visitor: Visitor,
         django_capture_on_commit_callbacks: Callable[..., Any],
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         _publish()
         incident = _declare()
-        (public_root / "revisions").rename(public_root / "away")
-        (public_root / "revisions").write_text("in the way")
+        (page_root / "revisions").rename(page_root / "away")
+        (page_root / "revisions").write_text("in the way")
 
         # The poster is not bothered with it.
         with django_capture_on_commit_callbacks(execute=True):
@@ -394,19 +396,19 @@ class TestFailure:
                 author=None,
             )
         assert "publishing failed" in caplog.text
-        (public_root / "revisions").unlink()
-        (public_root / "away").rename(public_root / "revisions")
+        (page_root / "revisions").unlink()
+        (page_root / "away").rename(page_root / "revisions")
 
         assert publisher.publish_due(now=lambda: NOON + 2 * MINUTE)
         assert "Found." in visitor.get("/").text
-        assert Site(public_root).marks() == []
+        assert Site(page_root).marks() == []
 
 
 @pytest.mark.django_db(transaction=True)
 class TestTogether:
-    def test_requests_that_wait_are_published_together(self, public_root: Path) -> None:
+    def test_requests_that_wait_are_published_together(self, page_root: Path) -> None:
         set_up_page(name="Acme", url="https://x.example", at=NOON)
-        site, count = Site(public_root), 6
+        site, count = Site(page_root), 6
         before = site.next_revision()
         incidents = [_declare(f"Incident {number}", body="") for number in range(count)]
 

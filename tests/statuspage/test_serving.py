@@ -31,8 +31,8 @@ def _put(root: Path, number: int = 1, **bodies: str) -> Site:
 
 
 @pytest.fixture
-def site(public_root: Path) -> Site:
-    return _put(public_root)
+def site(page_root: Path) -> Site:
+    return _put(page_root)
 
 
 class TestAnswers:
@@ -98,8 +98,8 @@ class TestAnswers:
         assert visitor.get("/404").status == 404
         assert visitor.get("404").status == 404
 
-    def test_a_slash_too_many_leads_to_the_page(self, public_root: Path, visitor: Visitor) -> None:
-        _put(public_root, history="months")
+    def test_a_slash_too_many_leads_to_the_page(self, page_root: Path, visitor: Visitor) -> None:
+        _put(page_root, history="months")
 
         answer = visitor.get("/history/")
 
@@ -134,7 +134,7 @@ class TestAnswers:
 
 
 class TestEditions:
-    def test_are_chosen_by_the_clock(self, public_root: Path, visitor: Visitor) -> None:
+    def test_are_chosen_by_the_clock(self, page_root: Path, visitor: Visitor) -> None:
         draft = Draft(
             documents={
                 "/": [
@@ -144,7 +144,7 @@ class TestEditions:
                 ]
             }
         )
-        Site(public_root).put(draft, revision=1, generated_at=NOON.timestamp())
+        Site(page_root).put(draft, revision=1, generated_at=NOON.timestamp())
 
         said = []
         for after in (-HOUR, timedelta(0), MINUTE - timedelta(seconds=1), MINUTE, 2 * HOUR):
@@ -153,7 +153,7 @@ class TestEditions:
 
         assert said == ["running", "running", "running", "no news", "old copy"]
 
-    def test_have_tags_of_their_own(self, public_root: Path, visitor: Visitor) -> None:
+    def test_have_tags_of_their_own(self, page_root: Path, visitor: Visitor) -> None:
         draft = Draft(
             documents={
                 "/": [
@@ -162,7 +162,7 @@ class TestEditions:
                 ]
             }
         )
-        Site(public_root).put(draft, revision=1, generated_at=NOON.timestamp())
+        Site(page_root).put(draft, revision=1, generated_at=NOON.timestamp())
         visitor.clock[0] = NOON.timestamp()
         etag = visitor.get("/").headers["ETag"]
 

@@ -52,7 +52,7 @@ class TestPut:
             writer.wait(timeout=10)
             writer.stdout.close()
 
-            held = load(Site(tmp_path / str(attempt)).current, before=None)
+            held = load(Site(tmp_path / str(attempt)).current, before=None, is_private=False)
 
             bodies = {document.at(0.0)[""].body for document in held.documents.values()}
             assert len(held.documents) == 3
@@ -71,7 +71,7 @@ class TestPut:
             end = time.monotonic() + 1.0
             while time.monotonic() < end:
                 try:
-                    held = load(site.current, before=None)
+                    held = load(site.current, before=None, is_private=False)
                 except Unreadable:
                     # Overtaken by three revisions while reading: the server looks again, too.
                     continue

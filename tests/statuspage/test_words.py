@@ -4,8 +4,11 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
+from django.utils.html import strip_tags
 
-from incidents.values import zone
+from incidents.models import Promise
+from incidents.values import Precision, When, zone
 from statuspage.documents import moments
 from statuspage.documents.bodies import as_html, as_plain, first_words
 from tests.factories import HOUR, MINUTE, NOON
@@ -77,6 +80,56 @@ class TestTimes:
     )
     def test_durations_are_spelled(self, length: timedelta, words: str) -> None:
         assert moments.lasted(length) == words
+
+    @pytest.mark.parametrize(
+        ("language", "hours", "same_day"),
+        [
+            ("nl", "3 uur en 2 minuten", "op 12 januari tussen 12:00 en 13:00 UTC"),
+            ("de", "3 Stunden und 2 Minuten", "am 12. Januar zwischen 12:00 und 13:00 UTC"),
+            ("fr", "3 heures et 2 minutes", "le 12 janvier entre 12:00 et 13:00 UTC"),
+        ],
+    )
+    def test_are_put_in_the_order_of_the_language(
+        self, language: str, hours: str, same_day: str
+    ) -> None:
+        with translation.override(language):
+            assert moments.lasted(3 * HOUR + 2 * MINUTE) == hours
+            found = strip_tags(moments.between(NOON, NOON + HOUR, zone("")))
+            assert found == same_day
+
+    @pytest.mark.parametrize(
+        ("precision", "words"),
+        [
+            (Precision.MINUTE, ("12 January, 12:00 UTC", "autour du 12 janvier, 12:00 UTC")),
+            (
+                Precision.DAY,
+                ("the end of 12 January 2026", "fin de journée du 12 janvier 2026 environ"),
+            ),
+            (Precision.MONTH, ("the end of January 2026", "fin janvier 2026 environ")),
+            (
+                Precision.QUARTER,
+                ("the end of 31 March 2026", "fin de journée du 31 mars 2026 environ"),
+            ),
+            (Precision.YEAR, ("the end of 2026", "fin 2026 environ")),
+        ],
+    )
+    def test_are_as_exact_as_they_were_given(
+        self, precision: Precision, words: tuple[str, str]
+    ) -> None:
+        stated = When(at=NOON, precision=precision, tz="UTC")
+        given = Promise(**stated.fields("due_"), expires_at=stated.latest)
+
+        assert strip_tags(moments.due(given, zone(""))) == words[0]
+        given.due_approx = True
+        with translation.override("fr"):
+            assert strip_tags(moments.due(given, zone(""))) == words[1]
+
+    def test_by_stands_before_an_exact_time_alone(self) -> None:
+        exact = Promise(due_at=NOON)
+        coarse = Promise(due_at=NOON, due_precision=Precision.DAY)
+
+        assert strip_tags(moments.due_by(exact, zone(""))) == "by 12 January, 12:00 UTC"
+        assert strip_tags(moments.due_by(coarse, zone(""))) == "the end of 12 January 2026"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.factories import NOON
 
 
 def _get(path: str) -> bytes:
-    application._look_at = 0.0  # Look at once.
+    application.look()
     environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": path}
     return b"".join(application(environ, lambda *_answer: lambda _body: None))
 

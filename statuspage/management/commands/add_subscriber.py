@@ -6,6 +6,7 @@ from django.core.validators import validate_email
 from django.utils import timezone
 
 from statuspage import operations
+from statuspage.models import Page
 
 
 class Command(BaseCommand):
@@ -13,11 +14,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email", help="where the updates go")
+        parser.add_argument(
+            "--page", default="", help="the short name of the page; else the first one"
+        )
 
-    def handle(self, *, email: str, **_options: Any) -> None:
+    def handle(self, *, email: str, page: str, **_options: Any) -> None:
         try:
             validate_email(email)
         except ValidationError as fault:
             raise CommandError(f"{email} is no email address.") from fault
-        subscriber = operations.add_subscriber(email=email, at=timezone.now())
-        self.stdout.write(f"{subscriber} gets every update from now on.")
+        now = timezone.now()
+        try:
+            row = Page.objects.called(page, at=now) if page else Page.objects.first_page(at=now)
+        except Page.DoesNotExist as fault:
+            slugs = ", ".join(Page.objects.in_order().values_list("slug", flat=True))
+            raise CommandError(f"There is no page {page}. There are: {slugs}.") from fault
+        subscriber = operations.add_subscriber(page_id=row.pk, email=email, at=now)
+        self.stdout.write(f"{subscriber} gets every update of page {row.slug} from now on.")

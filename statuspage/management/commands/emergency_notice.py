@@ -18,18 +18,20 @@ class Command(BaseCommand):
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("text", nargs="?", help="what customers shall read above everything")
         what.add_argument("--clear", action="store_true", help="take the notice away")
+        parser.add_argument("--page", default="", help="the slug of one page; else all of them")
 
-    def handle(self, *, text: str | None, clear: bool, **_options: Any) -> None:
+    def handle(self, *, text: str | None, clear: bool, page: str, **_options: Any) -> None:
         words = "" if clear else (text or "").strip()
         if not clear and not words:
             raise CommandError("Say what customers shall read, or --clear.")
         try:
-            revision = put_notice(words, at=timezone.now())
+            revisions = put_notice(words, at=timezone.now(), slug=page)
         except NothingPublished as fault:
             raise CommandError(
                 "There is no published page to put it on. Run: manage.py publish_site"
             ) from fault
         except (SiteBusy, Unreadable, OSError) as fault:
             raise CommandError(f"The notice could not be put there: {fault}") from fault
-        done = "The notice is gone" if clear else "The notice is on the page"
-        self.stdout.write(f"{done}, as revision {revision}.")
+        done = "is gone from" if clear else "is on"
+        for slug, revision in revisions.items():
+            self.stdout.write(f"The notice {done} page {slug}, as revision {revision}.")

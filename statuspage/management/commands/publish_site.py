@@ -7,11 +7,12 @@ from statuspage.publisher.site import SiteBusy
 
 
 class Command(BaseCommand):
-    help = "Publish every page and document of the status page anew, as one revision."
+    help = "Publish every page with all its documents anew, each as one revision."
 
     def handle(self, **_options: Any) -> None:
         try:
-            revision = publisher.publish_all()
+            revisions = publisher.publish_all()
         except SiteBusy as fault:
             raise CommandError(f"{fault} Try again in a minute.") from fault
-        self.stdout.write(f"Published revision {revision}.")
+        for slug, revision in revisions.items():
+            self.stdout.write(f"Published revision {revision} of page {slug}.")

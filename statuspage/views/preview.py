@@ -1,0 +1,150 @@
+"""The page as it would be after a deed at the desk. Nothing is posted, kept or published."""
+
+from collections.abc import Callable
+
+from django.db import OperationalError
+from django.forms import BaseForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import actor, staff_required
+from accounts.models import User
+from incidents import forms, operations, queries
+from incidents.errors import Refused
+from incidents.models import Incident, Maintenance, StatusUpdate
+from incidents.views.incidents import declare, resolve
+from incidents.views.maintenance import schedule, tell_more
+from incidents.views.page import update_form
+from incidents.views.updates import correct, tell
+from statuspage.models import Page
+from statuspage.publisher.assets import assets
+from statuspage.publisher.imagining import Matter, imagine
+from statuspage.serving import manifest
+from statuspage.views.pages import page_called
+
+_INVALID, _BUSY = 422, 503
+
+
+@require_POST
+@staff_required
+def preview_update(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with an update that is being written."""
+    incident = get_object_or_404(Incident, pk=pk)
+    form = update_form(incident, now=timezone.now(), data=request.POST, may_have_blanks=True)
+    return _preview(
+        request, form, lambda author: tell(form, incident_id=pk, author=author).incident
+    )
+
+
+@require_POST
+@staff_required
+def preview_correction(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with a correction that is being written."""
+    get_object_or_404(StatusUpdate.objects.published(), pk=pk)
+    form = forms.CorrectForm(request.POST)
+    return _preview(
+        request, form, lambda author: correct(form, update_id=pk, author=author).incident
+    )
+
+
+@require_POST
+@staff_required
+def preview_draft(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with what a job proposes."""
+    get_object_or_404(StatusUpdate, pk=pk)
+
+    def publish(author: User) -> Incident:
+        return operations.publish_draft(update_id=pk, at=timezone.now(), approver=author).incident
+
+    return _preview(request, None, publish)
+
+
+@require_POST
+@staff_required
+def preview_declaration(request: HttpRequest) -> HttpResponse:
+    """Show the page with an incident that is being declared."""
+    form = forms.DeclareForm(
+        request.POST,
+        now=timezone.now(),
+        components=queries.components(),
+        may_have_blanks=True,
+    )
+    return _preview(request, form, lambda author: declare(form, author=author))
+
+
+@require_POST
+@staff_required
+def preview_resolution(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with the last word that is being written."""
+    incident = get_object_or_404(Incident, pk=pk)
+    form = forms.ResolveForm(
+        request.POST,
+        components=incident.components.select_related("group"),
+        may_have_blanks=True,
+    )
+    return _preview(request, form, lambda author: resolve(form, incident_id=pk, author=author))
+
+
+@require_POST
+@staff_required
+def preview_plan(request: HttpRequest) -> HttpResponse:
+    """Show the page with a maintenance that is being scheduled."""
+    form = forms.ScheduleForm(request.POST, components=queries.components())
+    return _preview(request, form, lambda author: schedule(form, author=author))
+
+
+@require_POST
+@staff_required
+def preview_maintenance_update(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with an update of a maintenance that is being written."""
+    get_object_or_404(Maintenance, pk=pk)
+    form = forms.MaintenanceUpdateForm(request.POST)
+    return _preview(
+        request,
+        form,
+        lambda author: tell_more(form, maintenance_id=pk, author=author).maintenance,
+    )
+
+
+@require_safe
+@staff_required
+def show_asset(_request: HttpRequest, slug: str, role: str) -> HttpResponse:
+    """Answer with a style or a picture of a page, for its preview."""
+    asset = assets(page_called(slug)).get(role)
+    if asset is None:
+        raise Http404
+    answer = HttpResponse(asset.body, content_type=manifest.type_of(asset.path))
+    answer["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def _preview(
+    request: HttpRequest, form: BaseForm | None, deed: Callable[[User], Matter]
+) -> HttpResponse:
+    """Show the pages after the deed, or why there is nothing to show."""
+    trouble, status = "", _INVALID
+    imagined = []
+    if form is None or form.is_valid():
+        try:
+            imagined = imagine(
+                lambda: deed(actor(request)), at=timezone.now(), asset_base=_asset_base
+            )
+        except Refused as refusal:
+            trouble = str(refusal)
+        except OperationalError:
+            trouble, status = "Somebody else is posting just now. Try again.", _BUSY
+        else:
+            status = 200
+    return render(
+        request,
+        "statuspage/desk/preview.html",
+        {"imagined": imagined, "form": form, "trouble": trouble},
+        status=status,
+    )
+
+
+def _asset_base(page: Page) -> str:
+    return reverse("statuspage:preview-asset", args=[page.slug, "x"]).removesuffix("x")
