@@ -85,6 +85,7 @@ def play(*, say: Callable[[str], None]) -> None:
     setting.production.destroy()
     incident = _declare(author)
     say(f"{incident.ref} is declared, and customers are told")
+    say(f"How {stage.CUSTOMER} sees its own data: {stage.private_link(setting.database)}")
     job = _restore_at_night(setting, incident, target_at, say)
     _compare(setting, job, expected, say)
     _learn(incident, author)
@@ -98,6 +99,7 @@ def _set_up(say: Callable[[str], None]) -> Setting:
     name = f"tours-{at:%Y%m%d-%H%M%S}"
     stories = Path(settings.VAR_DIR) / "story"
     _clear_away(stories)
+    stage.hide_last_plays_backups(bucket=BUCKET, at=at)
     folder = stories / name
     folder.mkdir(parents=True)
     credentials, password = _keep_credentials(folder)
@@ -119,7 +121,10 @@ def _set_up(say: Callable[[str], None]) -> Setting:
         storage_id=storage.pk,
         archive_name="tours",
         password_reference=credentials,
-        tenants=[(tenant, f"{name}-{tenant}") for tenant in TENANTS],
+        tenants=[
+            (tenant, f"{customer} ({at:%Y%m%d-%H%M%S})") for tenant, customer in TENANTS.items()
+        ],
+        public_name="Virtual tours",
         at=at,
     )
     target = backup_operations.register_recovery_target(

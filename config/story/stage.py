@@ -4,7 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from django.utils import timezone
+
 from accounts.models import User
+from backups import operations as backup_operations
+from backups import queries as backup_queries
+from backups.models import Database
+from config.story.cluster import TENANTS
 from incidents import operations, queries
 from incidents.importer import read_postmortem
 from incidents.models import Component
@@ -19,6 +25,8 @@ COMPONENTS = {
 }
 # Where the story plays: its page and its records tell the time of this zone.
 ZONE = "Europe/Amsterdam"
+# The customer whose private link the story shows.
+CUSTOMER = next(iter(TENANTS.values()))
 # What the lost cluster takes with it.
 STRUCK = {
     "Viewing tours": ComponentStatus.MAJOR_OUTAGE,
@@ -29,7 +37,7 @@ STRUCK = {
 
 def set_stage(*, at: datetime, author: User | None, say: Callable[[str], None]) -> None:
     """Put components on the page and the founding report in the history, unless they are there."""
-    page = Page.objects.the_one(at=at)
+    page = Page.objects.first_page(at=at)
     if page.time_zone != ZONE:
         set_up_page(name="Virtual tours", url=page.url, time_zone=ZONE, at=at)
     known = {component.name for component in queries.components()}
@@ -62,6 +70,30 @@ def end_last_play(*, dedup_key: str, at: datetime, author: User | None) -> None:
             at=at,
             author=author,
         )
+
+
+def hide_last_plays_backups(*, bucket: str, at: datetime) -> None:
+    """Say no more of the backups of clusters that earlier plays have lost for good."""
+    for database in backup_queries.databases():
+        if database.public_name and database.storage.bucket == bucket:
+            backup_operations.set_proof_terms(
+                database_id=database.pk,
+                public_name="",
+                backup_stale_after=None,
+                proof_stale_after=None,
+                at=at,
+            )
+
+
+def private_link(database: Database) -> str:
+    """Return where the first customer of the cluster sees its own data."""
+    at = timezone.now()
+    codes = {
+        known.name: known.lookup_code
+        for _tenant, known in backup_operations.give_codes(database_id=database.pk, at=at)
+    }
+    code = next(code for name, code in codes.items() if name.startswith(CUSTOMER))
+    return f"{Page.objects.first_page(at=at).url}/my/{code}"
 
 
 def struck_components() -> dict[int, ComponentStatus]:

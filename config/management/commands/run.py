@@ -201,7 +201,7 @@ def programs(port: int, var_dir: Path) -> list[Program]:
 def _tell_the_page_where_it_lies(port: int) -> None:
     """Give the page this machine's address, unless it has been given one of the world outside."""
     now = timezone.now()
-    page = Page.objects.the_one(at=now)
+    page = Page.objects.first_page(at=now)
     here = f"http://localhost:{port}"
     if page.url != here and urlsplit(page.url).hostname == "localhost":
         operations.set_up_page(
@@ -209,6 +209,7 @@ def _tell_the_page_where_it_lies(port: int) -> None:
             url=here,
             time_zone=page.time_zone,
             support_url=page.support_url,
+            language=page.language,
             at=now,
         )
 
