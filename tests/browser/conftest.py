@@ -2,11 +2,21 @@
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+from django.utils import timezone
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django import Settings
+
+from statuspage.operations import set_up_page
 
 # Quiet: no screen, no sandbox of its own as root, nothing fetched from outside.
 _FLAGS = [
@@ -18,6 +28,25 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Serves a folder with the server's own code, and nothing behind it.
+_SERVER = """
+import sys
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from statuspage.serving import PublicSite
+class Threads(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *words): pass
+def behind(environ, start):
+    start("404 Not Found", [("Content-Length", "0")])
+    return []
+site = PublicSite(behind, root=Path(sys.argv[1]))
+port = int(sys.argv[2])
+server = make_server("127.0.0.1", port, site, server_class=Threads, handler_class=Quiet)
+server.serve_forever()
+"""
 
 
 # A module's, not the session's: only one Playwright may run in a thread at a time.
@@ -33,6 +62,8 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
         yield browser
         browser.close()
+        # Beside a running loop Django keeps connections of its own; nobody else closes them.
+        connections.close_all()
 
 
 @pytest.fixture
@@ -53,3 +84,29 @@ def page(chromium: Browser) -> Iterator[Page]:
     yield opened
     context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def address(settings: Settings, tmp_path: Path) -> Iterator[str]:
+    """Serve a folder of the test's own as production does; give the address of the page there.
+
+    The page has a name; what it tells is there once the test has published.
+    """
+    settings.PUBLIC_ROOT = tmp_path / "public"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    set_up_page(name="Acme", url=f"http://127.0.0.1:{port}", at=timezone.now())
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER, str(settings.PUBLIC_ROOT), str(port)],
+        env=os.environ | {"PYTHONPATH": str(django_settings.BASE_DIR)},
+    )
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.terminate()
+    server.wait(timeout=10)

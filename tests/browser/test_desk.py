@@ -12,6 +12,8 @@ from accounts.models import User
 from incidents import operations
 from incidents.models import Incident, ProgressReport
 from incidents.values import Severity
+from statuspage.operations import add_subscriber
+from tests.browser.axe import violations
 from tests.factories import (
     ComponentFactory,
     ProgressReportFactory,
@@ -138,15 +140,14 @@ def test_the_keys_are_explained(desk: Page) -> None:
     expect(desk.get_by_role("dialog")).to_be_hidden()
 
 
-def test_no_page_is_wider_than_a_phone(
-    desk: Page, live_server: LiveServer, incident: Incident
-) -> None:
+def _rooms(incident: Incident) -> list[str]:
+    """Return the rooms of the desk, with something in them."""
     ComponentFactory.create()
+    ProgressReportFactory.create(incident=incident, heartbeat_at=timezone.now())
     operations.add_action_item(
         incident_id=incident.pk, text="Write it down", at=timezone.now(), author=None
     )
-    desk.set_viewport_size({"width": 390, "height": 844})
-    addresses = [
+    return [
         incident.get_absolute_url(),
         reverse("incidents:incident-list"),
         reverse("incidents:incident-declare"),
@@ -160,6 +161,50 @@ def test_no_page_is_wider_than_a_phone(
         reverse("backups:restore-request"),
     ]
 
-    for address in addresses:
+
+def test_no_page_is_wider_than_a_phone(
+    desk: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    desk.set_viewport_size({"width": 390, "height": 844})
+
+    for address in _rooms(incident):
         desk.goto(live_server.url + address)
         assert desk.evaluate("document.documentElement.scrollWidth") == 390, address
+
+
+def test_axe_finds_nothing(desk: Page, live_server: LiveServer, incident: Incident) -> None:
+    follower = add_subscriber(email="ada@example.org", at=timezone.now())
+    addresses = [
+        *_rooms(incident),
+        reverse("statuspage:page-list"),
+        reverse("statuspage:page-settings", args=["main"]),
+        reverse("statuspage:subscriber-list", args=["main"]),
+        reverse("statuspage:target-list", args=["main"]),
+        reverse("incidents:component-list"),
+        reverse("statuspage:unsubscribe", args=[follower.token]),
+    ]
+    faults: list[str] = []
+    for address in addresses:
+        desk.goto(live_server.url + address)
+        for width, scheme in ((390, "dark"), (1280, "light")):
+            desk.set_viewport_size({"width": width, "height": 900})
+            desk.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            faults += [f"{address} {width} {scheme}: {fault}" for fault in violations(desk)]
+
+    assert faults == []
+
+
+def test_a_responder_moves_a_component_by_keyboard(desk: Page, live_server: LiveServer) -> None:
+    for name in ("Tours", "Uploads", "Login"):
+        operations.add_component(name=name, at=timezone.now())
+    desk.goto(live_server.url + reverse("incidents:component-list"))
+
+    desk.get_by_role("button", name="Move Login up").focus()
+    for _time in range(2):
+        # The button keeps the focus, so that one key moves it as far as it shall go.
+        with desk.expect_navigation():
+            desk.keyboard.press("Enter")
+
+    expect(desk.get_by_role("button", name="Move Login up")).to_be_focused()
+    names = desk.locator(".rows__main strong").all_inner_texts()
+    assert names == ["Login", "Tours", "Uploads"]

@@ -1,140 +1,39 @@
 """The public page in a real browser, served as it is in production."""
 
-import os
-import socket
-import subprocess
-import sys
+import re
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.db import connections
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, Response, sync_playwright
-from pytest_django import Settings
+from playwright.sync_api import Browser, Page, Response, Route, expect
 
 from incidents import operations
 from incidents.models import Incident
-from incidents.values import ComponentStatus, ProgressPhase, Severity
-from statuspage.operations import set_up_page
+from incidents.values import Phase
 from statuspage.publisher import publish_all
+from tests.browser import scenes
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+
 SCREENS = [(320, "light"), (390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")]
-# Serves a folder with the server's own code, and nothing behind it.
-SERVER = """
-import sys
-from pathlib import Path
-from socketserver import ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
-from statuspage.serving import PublicSite
-class Threads(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *words): pass
-def behind(environ, start):
-    start("404 Not Found", [("Content-Length", "0")])
-    return []
-site = PublicSite(behind, root=Path(sys.argv[1]))
-port = int(sys.argv[2])
-server = make_server("127.0.0.1", port, site, server_class=Threads, handler_class=Quiet)
-server.serve_forever()
-"""
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.django_db,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium on this machine"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Playwright runs an event loop in this thread, which Django takes for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-        # Beside a running loop Django keeps connections of its own; nobody else closes them.
-        connections.close_all()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
-@pytest.fixture
-def address(settings: Settings, tmp_path: Path) -> Iterator[str]:
-    """Publish a page into a folder and serve it; give its address."""
-    settings.PUBLIC_ROOT = tmp_path / "public"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    set_up_page(name="Acme", url=f"http://127.0.0.1:{port}", at=timezone.now())
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(settings.PUBLIC_ROOT), str(port)],
-        env=os.environ | {"PYTHONPATH": str(django_settings.BASE_DIR)},
-    )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait(timeout=10)
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def restoring(address: str) -> Incident:
-    """Give an open incident with a running restore, on the page."""
+    """Give an open incident with a running restore, on the page, beside much else."""
     now = timezone.now()
-    group = operations.add_component(name="Virtual tours", is_group=True, at=now)
-    tours = operations.add_component(name="Europe", group_id=group.pk, at=now)
-    incident = operations.declare_incident(
-        title="Tours are unavailable: a database was lost and is being brought back",
-        severity=Severity.SEV1,
-        at=now,
-        author=None,
-        body="We are on it.\n\n- one\n- averyveryveryverylongwordwithoutanyplacetobreak" * 2,
-        components={tours.pk: ComponentStatus.MAJOR_OUTAGE},
-    )
-    report(incident, done=20)
+    parts = scenes.components(now - timedelta(days=3))
+    scenes.past_incident(parts, now)
+    incident = scenes.worst_hour(parts, now)
+    publish_all()
     return incident
 
 
 def report(incident: Incident, *, done: int) -> None:
-    now = timezone.now()
-    operations.report_progress(
-        incident_id=incident.pk,
-        key="restore-1",
-        title="Restore of the tours",
-        progress=operations.Progress(
-            phase=ProgressPhase.FETCHING,
-            done=done * 10**9,
-            total=84 * 10**9,
-            unit="bytes",
-            rate=38e6,
-            eta_low_at=now + timedelta(minutes=10),
-            eta_high_at=now + timedelta(minutes=20),
-            eta_basis="the last 60 s",
-            data_until_at=now - timedelta(hours=2),
-        ),
-        at=now,
-    )
+    scenes.progress(incident, done=done, at=timezone.now())
     publish_all()
 
 
@@ -145,12 +44,21 @@ def _open(browser: Browser, address: str, **context: Any) -> Page:
     return page
 
 
+def _open_with_clock(browser: Browser, address: str, **context: Any) -> Page:
+    """Open the page with its clock in the test's hand: it goes only when the test lets it."""
+    page = browser.new_context(**context).new_page()
+    page.set_default_timeout(20_000)
+    page.clock.install(time=timezone.now())
+    page.goto(address)
+    return page
+
+
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_fits_the_screen_without_javascript(
-    width: int, scheme: str, browser: Browser, address: str, restoring: Incident
+    width: int, scheme: str, chromium: Browser, address: str, restoring: Incident
 ) -> None:
     page = _open(
-        browser,
+        chromium,
         address,
         viewport={"width": width, "height": 800},
         color_scheme=scheme,
@@ -160,19 +68,20 @@ def test_fits_the_screen_without_javascript(
     # Playwright's own evaluation works where the page's scripts do not.
     assert page.locator("progress").count() == 1
     assert page.locator("h1").count() == 1
-    box = page.locator("main").bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= width
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert "20.0 GB of 84.0 GB" in page.inner_text("main")
+    assert "42.0 GB of 84.0 GB" in page.inner_text("main")
+    assert "does not renew itself" in page.inner_text("footer")
+    assert not page.locator("#pause").is_visible()
+    # What an update said before unfolds without a script.
+    page.get_by_text("What it said until").click()
+    assert page.get_by_text("before nine is lost").is_visible()
     page.context.close()
 
 
 def test_a_first_visit_is_three_requests_and_ten_kilobytes(
-    browser: Browser, address: str, restoring: Incident
+    chromium: Browser, address: str, restoring: Incident
 ) -> None:
-    context = browser.new_context()
+    context = chromium.new_context()
     page = context.new_page()
     seen: list[Response] = []
     failed: list[str] = []
@@ -185,66 +94,240 @@ def test_a_first_visit_is_three_requests_and_ten_kilobytes(
 
     assert len(seen) <= 3
     assert sum(sizes) <= 10_000
+    # Nobody else hears of the visit, and nothing of it is kept.
+    assert all(response.url.startswith(address) for response in seen)
     assert failed == []
     assert context.cookies() == []
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
     context.close()
 
 
 def test_renews_itself_and_leaves_the_focus_where_it_is(
-    browser: Browser, address: str, restoring: Incident
+    chromium: Browser, address: str, restoring: Incident
 ) -> None:
-    page = _open(browser, address)
-    page.clock.install()
-    page.reload()
-    link = page.get_by_role("link", name="Past incidents").or_(page.locator(".top__name"))
-    link.focus()
+    page = _open_with_clock(chromium, address)
+    page.get_by_text("Estimates given so far").click()
     page.evaluate("window.bannerBefore = document.getElementById('banner').firstElementChild")
 
-    report(restoring, done=42)
+    report(restoring, done=63)
     time.sleep(0.1)
     page.clock.run_for(11_000)
-    page.get_by_text("42.0 GB of 84.0 GB").wait_for()
+    page.get_by_text("63.0 GB of 84.0 GB").wait_for()
 
-    assert page.evaluate("document.activeElement.className") == "top__name"
+    # The focus is inside what was renewed, on a list that stays unfolded.
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    assert page.locator("details.given[open]").count() == 1
     # The banner says what it said: it is not replaced, so nobody hears it twice.
     assert page.evaluate("bannerBefore.isConnected")
     page.context.close()
 
 
-def test_can_be_paused(browser: Browser, address: str, restoring: Incident) -> None:
-    page = _open(browser, address)
-    page.clock.install()
-    page.reload()
-    page.get_by_role("button", name="Pause updates").click()
+def test_a_new_update_appears_and_what_is_unfolded_stays_so(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    page = _open_with_clock(chromium, address)
+    page.get_by_text("Estimates given so far").click()
 
-    report(restoring, done=42)
+    operations.post_status_update(
+        incident_id=restoring.pk,
+        body="Nearly there.",
+        phase=Phase.IDENTIFIED,
+        at=timezone.now(),
+        author=None,
+    )
+    publish_all()
     time.sleep(0.1)
-    page.clock.run_for(30_000)
+    page.clock.run_for(11_000)
+    page.get_by_text("Nearly there.").wait_for()
 
-    assert "20.0 GB of 84.0 GB" in page.inner_text("main")
-    page.get_by_role("button", name="Resume updates").click()
-    page.get_by_text("42.0 GB of 84.0 GB").wait_for()
+    assert page.locator("details.given[open]").count() == 1
+    # The older ones have moved behind a word.
+    assert page.get_by_text("Tours do not open. We are on it.").is_hidden()
+    page.get_by_text("Earlier updates: 2").click()
+    assert page.get_by_text("Tours do not open. We are on it.").is_visible()
     page.context.close()
 
 
-def test_targets_are_large_enough_and_everything_has_a_name(
-    browser: Browser, address: str, restoring: Incident
+def test_the_banner_and_the_tab_say_it_when_the_state_changes(
+    chromium: Browser, address: str, restoring: Incident
 ) -> None:
-    page = _open(browser, address, viewport={"width": 390, "height": 800})
+    page = _open_with_clock(chromium, address)
+    assert page.title().startswith("Partial system outage")
 
-    small = page.evaluate(
-        """[...document.querySelectorAll("header a, nav a, footer a, button, summary")]
-            .filter((part) => part.getBoundingClientRect().height < 24)
-            .map((part) => part.outerHTML)"""
+    operations.resolve_incident(
+        incident_id=restoring.pk, body="All is back.", at=timezone.now(), author=None
     )
-    levels = page.evaluate(
-        "[...document.querySelectorAll('h1,h2,h3,h4')].map((part) => Number(part.tagName[1]))"
+    publish_all()
+    time.sleep(0.1)
+    page.clock.run_for(11_000)
+
+    expect(page.locator("#banner")).to_contain_text("All systems operational")
+    assert page.locator("#banner").get_attribute("role") == "status"
+    assert page.title() == "All systems operational · Acme status"
+    page.context.close()
+
+
+def test_can_be_paused(chromium: Browser, address: str, restoring: Incident) -> None:
+    page = _open_with_clock(chromium, address)
+    page.get_by_role("button", name="Pause updates").click()
+    left = page.inner_text(".story__promises")
+
+    report(restoring, done=63)
+    time.sleep(0.1)
+    page.clock.run_for(30_000)
+
+    assert "42.0 GB of 84.0 GB" in page.inner_text("main")
+    assert page.inner_text(".story__promises") == left
+    page.get_by_role("button", name="Resume updates").click()
+    page.get_by_text("63.0 GB of 84.0 GB").wait_for()
+    page.context.close()
+
+
+def test_asks_nothing_while_nobody_looks_and_at_once_when_somebody_does(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    page = _open_with_clock(chromium, address)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, writable: true })")
+    page.clock.run_for(120_000)
+
+    assert asked == []
+
+    page.evaluate(
+        "document.hidden = false; document.dispatchEvent(new Event('visibilitychange')); null"
+    )
+    expect(page.locator("#live")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert asked == [f"{address}/live"]
+    page.context.close()
+
+
+def test_counts_down_to_the_next_update(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    operations.post_status_update(
+        incident_id=restoring.pk,
+        body="More in a moment.",
+        phase=Phase.IDENTIFIED,
+        at=timezone.now() - 5 * MINUTE,
+        author=None,
+        next_update_at=timezone.now() + timedelta(seconds=75),
+    )
+    publish_all()
+    page = _open_with_clock(chromium, address)
+    promise = page.locator(".story__promises")
+    countdown = promise.locator(".added").first
+
+    assert re.fullmatch(r"\(in 1 min\. 1?\d sec\)", countdown.inner_text().strip())
+    assert countdown.get_attribute("aria-hidden") == "true"
+    before = countdown.inner_text()
+    page.clock.run_for(3_000)
+    assert countdown.inner_text() != before
+
+    page.context.close()
+
+
+def test_an_open_page_says_by_itself_that_the_next_update_is_late(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    due = timezone.now() + timedelta(seconds=3)
+    operations.post_status_update(
+        incident_id=restoring.pk,
+        body="More in a moment.",
+        phase=Phase.IDENTIFIED,
+        at=due - 5 * MINUTE,
+        author=None,
+        next_update_at=due,
+    )
+    publish_all()
+    page = _open_with_clock(chromium, address)
+    promise = page.locator(".story__promises")
+    expect(promise).to_contain_text("by ")
+
+    # Nobody publishes: the edition that says so lies there already.
+    while timezone.now() < due:
+        time.sleep(0.1)
+    page.clock.run_for(11_000)
+
+    expect(promise).to_contain_text("is late.")
+    expect(promise.locator(".added").first).to_contain_text(re.compile("sec. ago"))
+    page.context.close()
+
+
+def test_tells_the_visitors_time_where_it_differs(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    here = _open(chromium, address, timezone_id="Etc/UTC")
+    there = _open(chromium, address, timezone_id="America/New_York")
+
+    assert "your time" not in here.inner_text("main")
+    assert there.locator("[data-due] .yours").count() == 2
+    assert re.search(r"\d\d:\d\d your time", there.inner_text(".story__promises"))
+    assert "your time" in (there.locator(".told time").first.get_attribute("title") or "")
+    here.context.close()
+    there.context.close()
+
+
+def test_says_so_when_it_cannot_be_renewed(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    def refuse(route: Route) -> None:
+        route.abort()
+
+    page = _open_with_clock(chromium, address)
+    page.route("**/live", refuse)
+    for _look in range(5):
+        page.clock.run_for(30_000)
+        time.sleep(0.1)
+
+    expect(page.locator("#lost")).to_be_visible()
+    expect(page.locator("#lost")).to_contain_text(
+        re.compile(r"could not be renewed since \d\d:\d\d UTC")
     )
 
-    assert small == []
-    assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in pairwise(levels))
-    for landmark in ("banner", "main", "contentinfo", "navigation"):
-        assert page.get_by_role(landmark).count() == 1
-    assert page.get_by_role("status").count() == 1
+    page.unroute("**/live")
+    for _look in range(25):
+        page.clock.run_for(5_000)
+        time.sleep(0.05)
+    expect(page.locator("#lost")).to_be_hidden()
+    page.context.close()
+
+
+def test_a_copy_that_nobody_renews_admits_its_age_by_script(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    """Nobody picks editions in a bucket: the words are there, and appear when it is time."""
+    page = _open_with_clock(chromium, address)
+    assert page.locator("#age").is_hidden()
+
+    def answer(route: Route) -> None:
+        route.fulfill(body=copy, content_type="text/html")
+
+    copy = page.request.get(f"{address}/live").text()
+    page.route("**/live", answer)
+    page.clock.run_for(60_000)
+    assert page.locator("#age").is_hidden()
+    page.clock.fast_forward(4 * 60_000)
+
+    expect(page.locator("#age")).to_be_visible()
+    expect(page.locator("#age")).to_contain_text("This copy is from")
+    page.context.close()
+
+
+def test_a_visitors_wrong_clock_makes_no_copy_old(
+    chromium: Browser, address: str, restoring: Incident
+) -> None:
+    page = chromium.new_context().new_page()
+    page.clock.install(time=timezone.now() + timedelta(hours=2))
+    page.goto(address)
+
+    with page.expect_response("**/live"):
+        page.clock.run_for(11_000)
+    time.sleep(0.1)
+    page.clock.run_for(1_000)
+
+    assert page.locator("#age").is_hidden()
+    # The server's clock counts, from the first answer on.
+    assert re.search(r"\(in \d+ min\.", page.inner_text(".story__promises"))
     page.context.close()

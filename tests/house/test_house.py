@@ -19,7 +19,7 @@ from incidents import wording
 from incidents.errors import Refused
 
 ROOT: Path = settings.BASE_DIR
-APPS = ["accounts", "backups", "config", "incidents", "notifications", "statuspage"]
+APPS = ["accounts", "backups", "config", "credentials", "incidents", "notifications", "statuspage"]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 PARTIALS = sorted((ROOT / "templates").rglob("_*.html"))
 
@@ -140,6 +140,7 @@ def test_every_command_is_documented() -> None:
 
 def test_every_word_of_a_job_is_a_template_without_secrets() -> None:
     known = {"phase", "percent", "progress", "eta", "data_until", "attempts", "amount"}
+    known |= {"begins", "ends"}
     for sentence in [*wording.UPDATES.values(), *wording.ENTRIES.values()]:
         assert set(re.findall(r"{(\w+)}", str(sentence))) <= known
 

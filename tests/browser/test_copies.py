@@ -1,0 +1,154 @@
+"""The page on a copy that an nginx serves, and the preview at the desk, in a real browser."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import urllib3
+from django.conf import settings as django_settings
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from incidents import operations
+from incidents.models import Incident, StatusUpdate
+from incidents.values import Severity
+from statuspage import publisher, targets
+from statuspage.models import Page as StatusPage
+from statuspage.publisher.targets import push
+from tests.factories import ComponentFactory, ResponderFactory
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+_HOW_TO = django_settings.BASE_DIR / "docs" / "how-to" / "publish-to-a-bucket-or-cdn.md"
+# Only what a test needs around the lines that the how-to gives.
+_NGINX = """
+daemon off; master_process off; pid {folder}/pid; error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    types {{ text/html html; text/css css; text/javascript js; application/json json; }}
+    client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+    uwsgi_temp_path {folder}; scgi_temp_path {folder};
+    server {{ listen 127.0.0.1:{port}; {lines} }}
+}}
+"""
+
+
+@pytest.fixture
+def incident(settings: Settings, tmp_path: Path) -> Incident:
+    settings.PUBLIC_ROOT = tmp_path / "public"
+    past = operations.declare_incident(
+        title="Uploads hung", severity=Severity.SEV2, at=timezone.now() - timedelta(hours=9),
+        author=None, body="We look into it.",
+    )  # fmt: skip
+    operations.resolve_incident(
+        incident_id=past.pk, body="It is over.", at=timezone.now() - timedelta(hours=8), author=None
+    )
+    return operations.declare_incident(
+        title="Tours do not open", severity=Severity.SEV2, at=timezone.now(), author=None,
+        body="We are looking into it.",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def copy(incident: Incident, tmp_path: Path) -> Iterator[str]:
+    """Serve a copy by the lines of the how-to; give its address."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("there is no nginx on this machine")
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    target = targets.add_directory(
+        page_id=StatusPage.objects.get().pk, name="copy", path=str(folder), at=timezone.now()
+    )
+    publisher.publish_all()
+    assert push(target)
+    found = re.search(r"```nginx\n(.*?)```", _HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    written = tmp_path / "nginx.conf"
+    lines = found[1].replace("/srv/status", str(folder))
+    written.write_text(_NGINX.format(folder=tmp_path, port=port, lines=lines))
+    with subprocess.Popen([program, "-p", str(tmp_path), "-c", str(written)]) as server:
+        _wait_for(port)
+        yield f"http://127.0.0.1:{port}"
+        server.terminate()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+
+
+def test_a_copy_has_the_addresses_of_the_page(copy: str, incident: Incident) -> None:
+    past = Incident.objects.get(title="Uploads hung")
+
+    for address, says in (
+        ("/", "Tours do not open"),
+        (f"/incidents/{incident.public_id}", "We are looking into it."),
+        (f"/incidents/{past.public_id}", "It is over."),
+        ("/history", "Uploads hung"),
+        ("/api/v2/summary.json", '"Tours do not open"'),
+    ):
+        assert says in urllib3.request("GET", f"{copy}{address}").data.decode(), address
+    unknown = urllib3.request("GET", f"{copy}/incidents/nothing")
+    assert unknown.status == 404
+    assert "<h1" in unknown.data.decode()
+
+
+def test_a_copy_says_by_itself_what_time_makes_true(copy: str, chromium: Browser) -> None:
+    page = chromium.new_context().new_page()
+    page.clock.install(time=timezone.now())
+    page.goto(copy)
+    assert "This copy is from" not in page.inner_text("main")
+
+    # Nobody has published for an hour; the file on the copy is what it was.
+    page.clock.fast_forward(3_600_000)
+
+    expect(page.locator("main")).to_contain_text("This copy is from", timeout=20_000)
+    page.context.close()
+
+
+def test_a_preview_looks_as_the_page_will(
+    page: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    ComponentFactory.create()
+    responder = ResponderFactory.create()
+    responder.set_password("high water")
+    responder.save()
+    page.goto(f"{live_server.url}{reverse('desk-login')}")
+    page.get_by_label("Username").fill(responder.username)
+    page.get_by_label("Password").fill("high water")
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(live_server.url + incident.get_absolute_url())
+    page.locator("#update_body").fill("It is the **database**.")
+
+    with page.expect_popup() as opened:
+        page.locator("#update").get_by_role("button", name="See the whole page").click()
+    preview = opened.value
+
+    expect(preview.get_by_text("Nothing has been sent.")).to_be_visible()
+    front = preview.frame_locator("iframe[title='The front page']")
+    expect(front.locator("strong", has_text="database").first).to_be_visible()
+    # Dressed in the styles of the page, which the desk hands out.
+    assert front.locator("body").evaluate("body => document.styleSheets.length") == 1
+    assert front.locator("body").evaluate("body => document.styleSheets[0].cssRules.length") > 0
+    assert StatusUpdate.objects.filter(incident=incident).count() == 1
+    # What was typed is still there to be posted.
+    assert page.locator("#update_body").input_value() == "It is the **database**."
