@@ -6,7 +6,9 @@ Needs wrk, and for the comparison nginx. CPU time is read from /proc, so that a 
 disturbs it little; each server takes its turn in every round, and the best round counts.
 """
 
+import gzip
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -21,11 +23,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from statuspage.serving.manifest import file_of
+
 HERE = Path(__file__).resolve().parent.parent
 SECONDS = 3
 ROUNDS = 5
 CONNECTIONS = 32
 TICK = os.sysconf("SC_CLK_TCK")
+SUMMARY = "/api/v2/summary.json"
+TENANT = "/my/b7qf2m9xk4tdp6wz"
+PLAIN = "nginx gzip_static"
 
 NGINX = """
 worker_processes 1;
@@ -48,7 +55,7 @@ http {{
   }}
   server {{
     listen 127.0.0.1:{published};
-    root {folder}/public;
+    root {folder}/public/pages/main;
     open_file_cache max=1000 inactive=60s;
     open_file_cache_valid 1s;
     location = / {{ try_files /current/site/index.html =404; }}
@@ -78,13 +85,13 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         # nginx drops its rights, and must still read what is served.
         folder.chmod(0o755)
-        _publish(folder)
-        targets = list(_with_304(stack.enter_context(_granian(folder))))
+        publish(folder)
+        targets = list(_visits(stack.enter_context(granian(folder))))
         if shutil.which("nginx") is None:
             print("nginx is not installed; figures without ratios.")
         else:
-            for target in stack.enter_context(_nginx(folder)):
-                targets += _with_304(target)
+            for target in stack.enter_context(nginx(folder)):
+                targets += _visits(target)
         best: dict[str, float] = {}
         for _round in range(ROUNDS):
             for target in targets:
@@ -95,35 +102,50 @@ def main() -> int:
 
 
 def _report(best: dict[str, float]) -> None:
-    one = best.get("nginx gzip_static")
+    """Print the cost of each, as a ratio to what nginx takes for the same document in full."""
     limits = {"highwater": 2.0, "highwater 304": 1.7, "published directory under nginx": 1.2}
-    print(f"{'CPU per request':40} {'µs':>8} {'ratio':>8} {'limit':>8}")
+    print(f"{'CPU per request':52} {'µs':>8} {'ratio':>8} {'limit':>8}")
     for name, cost in best.items():
+        server, _bracket, path = name.partition(" (")
+        one = best.get(f"nginx gzip_static ({path}")
         ratio = f"{cost / one:.2f}" if one else ""
-        print(f"{name:40} {cost:8.1f} {ratio:>8} {limits.get(name, ''):>8}")
+        print(f"{name:52} {cost:8.1f} {ratio:>8} {limits.get(server, ''):>8}")
 
 
-def _publish(folder: Path) -> None:
-    """Publish a page of the size that the design measured: 37 KB, 6 KB on the wire."""
+def publish(folder: Path) -> None:
+    """Publish documents of the size that the design measured: the page 37 KB, 6 KB on the wire."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
     import django  # noqa: PLC0415 - the server under test must not have it loaded
 
     django.setup()
     from statuspage.documents.clauses import Edition  # noqa: PLC0415
     from statuspage.publisher.site import Draft, Site  # noqa: PLC0415
+    from statuspage.serving import directory  # noqa: PLC0415
 
     now = datetime.now(UTC)  # noqa: TID251 - the edge of the program
-    body = _page()
-    editions = [Edition(valid_from=now, body=body)]
-    Site(folder / "public").put(
-        Draft(documents={"/": editions}), revision=1, generated_at=now.timestamp()
-    )
-    (folder / "plain").mkdir()
-    site = folder / "public" / "current" / "site"
-    for name in ("index.html", "index.html.gz"):
-        shutil.copyfile(site / name, folder / "plain" / name)
-    size = len((folder / "plain" / "index.html.gz").read_bytes())
-    print(f"page: {len(body)} bytes, {size} as gzip")
+    bodies = {"/": _page(), SUMMARY: _summary()}
+    root = folder / "public"
+    directory.write(root, [directory.PageEntry(slug="main", hosts=())])
+    site = Site(directory.folder_of(root, "main"))
+    editions = {path: [Edition(valid_from=now, body=body)] for path, body in bodies.items()}
+    draft = Draft(documents=editions, archived={TENANT: _tenant()})
+    site.put(draft, revision=1, generated_at=now.timestamp())
+    for path, body in (bodies | {TENANT: _tenant()}).items():
+        file = folder / "plain" / file_of(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
+        small = gzip.compress(body, 9, mtime=0)
+        Path(f"{file}.gz").write_bytes(small)
+        print(f"{path}: {len(body)} bytes, {len(small)} as gzip")
+
+
+def _summary() -> bytes:
+    components = [{"id": _word(number), "name": _word(-number)} for number in range(1, 310)]
+    return json.dumps({"components": components}).encode()
+
+
+def _tenant() -> bytes:
+    return _page()[:6000] + b"</ul>"
 
 
 def _page() -> bytes:
@@ -139,11 +161,12 @@ def _word(number: int) -> str:
     return hashlib.blake2b(str(number).encode(), digest_size=6).hexdigest()
 
 
-def serve(root: Path, port: int) -> "subprocess.Popen[bytes]":
+def serve(root: Path, port: int, *, workers: int = 1) -> "subprocess.Popen[bytes]":
     """Start the server of production on a published folder, with nothing behind it."""
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"),
+            *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+            *("--workers", str(workers)),
             *("--host", "127.0.0.1", "--port", str(port)),
             # As the supervisor starts it: HTTP/1 alone, one thread a worker.
             *("--http", "1", "--no-ws", "--blocking-threads", "1"),
@@ -155,9 +178,9 @@ def serve(root: Path, port: int) -> "subprocess.Popen[bytes]":
 
 
 @contextmanager
-def _granian(folder: Path) -> Iterator[Target]:
+def granian(folder: Path, *, workers: int = 1) -> Iterator[Target]:
     port = free_port()
-    server = serve(folder / "public", port)
+    server = serve(folder / "public", port, workers=workers)
     try:
         wait_for(port)
         pids = [server.pid, *_children(server.pid)]
@@ -168,7 +191,7 @@ def _granian(folder: Path) -> Iterator[Target]:
 
 
 @contextmanager
-def _nginx(folder: Path) -> Iterator[list[Target]]:
+def nginx(folder: Path) -> Iterator[list[Target]]:
     plain, published = free_port(), free_port()
     config = folder / "nginx.conf"
     config.write_text(
@@ -180,7 +203,7 @@ def _nginx(folder: Path) -> Iterator[list[Target]]:
         time.sleep(0.5)
         pids = [server.pid, *_children(server.pid)]
         yield [
-            Target(name="nginx gzip_static", url=f"http://127.0.0.1:{plain}/", pids=pids),
+            Target(name=PLAIN, url=f"http://127.0.0.1:{plain}/", pids=pids),
             Target(
                 name="published directory under nginx",
                 url=f"http://127.0.0.1:{published}/",
@@ -192,16 +215,18 @@ def _nginx(folder: Path) -> Iterator[list[Target]]:
         server.wait(timeout=20)
 
 
-def _with_304(target: Target) -> list[Target]:
-    """Return the target, and the same for visitors who hold the page already."""
-    etag = _etag(target.url)
-    held = Target(
-        name=f"{target.name} 304",
-        url=target.url,
-        pids=target.pids,
-        headers=("-H", f"If-None-Match: {etag}"),
-    )
-    return [target, held]
+def _visits(server: Target) -> Iterator[Target]:
+    """Return what is measured of a server: each document, and for visitors who hold it already."""
+    for path in ("/", SUMMARY, TENANT):
+        # Ours adds the ending; a plain file has it in its address.
+        url = server.url + (file_of(path) if server.name == PLAIN and path != "/" else path[1:])
+        yield Target(name=f"{server.name} ({path[:24]})", url=url, pids=server.pids)
+        yield Target(
+            name=f"{server.name} 304 ({path[:24]})",
+            url=url,
+            pids=server.pids,
+            headers=("-H", f"If-None-Match: {_etag(url)}"),
+        )
 
 
 def _microseconds(target: Target) -> float:
