@@ -10,10 +10,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check bench lock clean
+.PHONY: help setup run demo test check bench lock translations clean
 
 help: ## List these lines.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: .venv/.base .venv-barman/.barman ## Build the environment, and nothing else.
 
@@ -42,6 +42,9 @@ lock: .venv/.dev ## Lock requirements/*.in anew, newest versions that fit; UPGRA
 	$(COMPILE) $(UPGRADE) -c requirements/base.txt -o requirements/test.txt requirements/test.in
 	$(COMPILE) $(UPGRADE) -c requirements/test.txt -o requirements/dev.txt requirements/dev.in
 	$(COMPILE) $(UPGRADE) --override requirements/barman-without.txt -o requirements/barman.txt requirements/barman.in
+
+translations: .venv/.test ## Find customers' words anew, update and compile locale/; LANGUAGES=xx adds.
+	@$(BIN)/python -m translations $(LANGUAGES)
 
 clean: ## Remove the environments. What you entered stays, under var/.
 	rm -rf .venv .venv-barman .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
