@@ -243,8 +243,9 @@ class _Exchange:
 
     def _deliver(self, piece: memoryview, key: str) -> None:
         self._keep_to_speed(len(piece))
-        self.client.send(piece)
+        # Counted first: whoever has received everything finds everything counted.
         self.proxy.ledger.add(key, bytes_down=len(piece))
+        self.client.send(piece)
 
     def _keep_to_speed(self, amount: int) -> None:
         speed = self.proxy.faults.bytes_per_second
