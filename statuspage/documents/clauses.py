@@ -7,14 +7,13 @@ document takes the latest edition whose moment has come; no process needs to be 
 
 import re
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils.safestring import SafeString
 
 # Beyond these, the moments are left to the publisher: by then it has rendered anew.
-_MOST = 8
+_MOST = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,7 @@ class Clause:
     turns_at: datetime
     before: SafeString
     after: SafeString
+    is_kept: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,35 +43,42 @@ class Clauses:
     # No text of anybody's can look like a mark.
     _nonce: str = field(default_factory=lambda: secrets.token_hex(8))
 
-    def turn(self, at: datetime | None, *, before: SafeString, after: SafeString) -> SafeString:
+    def turn(
+        self,
+        at: datetime | None,
+        *,
+        before: SafeString,
+        after: SafeString,
+        is_kept: bool = False,
+    ) -> SafeString:
         """Return what to put into the document: ``before`` until the moment, ``after`` from then.
 
-        Either may hold other clauses. Without a moment it stays ``before`` for ever.
+        Either may hold other clauses. Without a moment it stays ``before`` for ever. Where there
+        are more moments than editions, those that are ``is_kept`` stay, and the earliest.
         """
         if at is None:
             return before
         if at <= self.at:
             return after
-        self._clauses.append(Clause(turns_at=at, before=before, after=after))
+        self._clauses.append(Clause(turns_at=at, before=before, after=after, is_kept=is_kept))
         return SafeString(f"\x02{self._nonce}:{len(self._clauses) - 1}\x03")
 
     def editions(self, text: str) -> list[Edition]:
         """Return the document for now, then for each moment at which something in it turns."""
-        moments = sorted(self._moments(text))
-        # The last moment is kept at any rate: it is the one at which the copy admits its age.
-        kept = moments if len(moments) <= _MOST else [*moments[: _MOST - 1], moments[-1]]
+        clauses = self._within(text)
+        kept = {clause.turns_at for clause in clauses if clause.is_kept}
+        others = sorted({clause.turns_at for clause in clauses} - kept)
+        moments = [self.at, *sorted([*kept, *others[: max(_MOST - len(kept), 0)]])]
         return [
-            Edition(valid_from=moment, body=self._fill(text, moment).encode())
-            for moment in [self.at, *kept]
+            Edition(valid_from=moment, body=self._fill(text, moment).encode()) for moment in moments
         ]
 
-    def _moments(self, text: str) -> Iterable[datetime]:
+    def _within(self, text: str) -> set[Clause]:
+        """Return the clauses of a text, and those that stand in them."""
         found = {self._clauses[index] for index in self._marks(text)}
-        moments = {clause.turns_at for clause in found}
-        for clause in found:
-            moments.update(self._moments(clause.before))
-            moments.update(self._moments(clause.after))
-        return moments
+        for clause in list(found):
+            found |= self._within(clause.before) | self._within(clause.after)
+        return found
 
     def _marks(self, text: str) -> set[int]:
         return {int(number) for number in self._mark.findall(text)}

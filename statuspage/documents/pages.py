@@ -342,7 +342,7 @@ def age(facts: Facts, clauses: Clauses, *, quiet_after: timedelta | None = None)
         old,
     )
     shown = format_html('<p class="notice is-stale" id="age" data-ago>{}</p>', old)
-    return clauses.turn(turns_at, before=hidden, after=shown)
+    return clauses.turn(turns_at, before=hidden, after=shown, is_kept=True)
 
 
 def frame(facts: Facts) -> dict[str, Any]:
