@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from incidents.errors import Refused
+from incidents.times import OutOfTime, is_in_time
 from incidents.values import Milestone, Outcome, Precision, When, zone
 
 OUTCOMES = (Outcome.WORKED, Outcome.FAILED, Outcome.ABANDONED)
@@ -137,10 +138,12 @@ def _end(found: re.Match[str], line: str) -> int:
 
 def _ago(found: re.Match[str], moment: _Moment) -> When:
     parts = {name: int(value or 0) for name, value in found.groupdict().items()}
-    ago = timedelta(**parts)
-    if not ago:
+    if not any(parts.values()):
         raise Unreadable("How long ago? Write -15m, -2h, -1h30m or -1d.")
-    at = (moment.now - ago).replace(second=0, microsecond=0)
+    try:
+        at = (moment.now - timedelta(**parts)).replace(second=0, microsecond=0)
+    except OverflowError as fault:
+        raise Unreadable(str(OutOfTime.message)) from fault
     return When(at=at, tz=moment.tz, said=found[0].strip())
 
 
@@ -222,11 +225,14 @@ def _day(word: str, moment: _Moment) -> date:
             return moment.today - timedelta(days=1)
     try:
         year, month, day = (int(part) for part in word.split("-"))
-        return date(year, month, day)
+        found = date(year, month, day)
     except ValueError as fault:
         raise Unreadable(
             f"There is no day {word}. Write year, month, day, as in 2026-01-12."
         ) from fault
+    if not is_in_time(found):
+        raise Unreadable(str(OutOfTime.message))
+    return found
 
 
 def _clock(word: str) -> time:

@@ -1,4 +1,4 @@
-"""The one signal at the border: something that customers may see has changed."""
+"""Signals at the border: what customers may see has changed, and what the record must ask."""
 
 from django.dispatch import Signal
 
@@ -8,3 +8,6 @@ public_state_changed = Signal()
 # Sent after the commit when what tenants see of themselves has changed, with count (int), of how
 # many. It names nobody: who hears it learns that there is something to read, not whose it is.
 tenants_changed = Signal()
+
+# Sent when a form wants a zone to begin with. Whoever knows one answers with its name, or None.
+zone_wanted = Signal()

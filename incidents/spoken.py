@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import pgettext_lazy
 
+from incidents.values import local
+
 _THOUSAND = 1000
 # Beside a day some languages decline a month, and write it small.
 _MONTHS = (
@@ -56,27 +58,27 @@ def month(on: date) -> str:
 
 def zone_name(at: datetime, zone: tzinfo) -> str:
     """Return the name of the zone in force: "CET", or "UTC+03" where it has none."""
-    name = at.astimezone(zone).tzname() or "UTC"
+    name = local(at, zone).tzname() or "UTC"
     return f"UTC{name}" if name[0] in "+-" else name
 
 
 def clock(at: datetime, zone: tzinfo, *, seconds: bool = False) -> str:
     """Return the time of day with its zone: "12:04 UTC"."""
-    local = at.astimezone(zone)
-    figures = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    here = local(at, zone)
+    figures = f"{here:%H:%M:%S}" if seconds else f"{here:%H:%M}"
     return f"{figures} {zone_name(at, zone)}"
 
 
 def moment(at: datetime, zone: tzinfo, *, year: bool = False, seconds: bool = False) -> str:
     """Return date and time as they stand by themselves: "9 January, 12:04 UTC"."""
     return _("{day}, {time}").format(
-        day=day(at.astimezone(zone), year=year), time=clock(at, zone, seconds=seconds)
+        day=day(local(at, zone), year=year), time=clock(at, zone, seconds=seconds)
     )
 
 
 def moment_within(at: datetime, zone: tzinfo) -> str:
     """Return date and time as they stand in a sentence: "9 January 12:04 UTC"."""
-    return _("{day} {time}").format(day=day(at.astimezone(zone), year=False), time=clock(at, zone))
+    return _("{day} {time}").format(day=day(local(at, zone), year=False), time=clock(at, zone))
 
 
 def number(value: float, decimals: int = 0) -> str:

@@ -306,6 +306,17 @@ def _end_of(precision: str, first: datetime) -> datetime:
     return midnight.replace(year=year, month=month + 1, day=1)
 
 
+def local(at: datetime, zone: tzinfo) -> datetime:
+    """Return a moment as the clocks of a zone show it.
+
+    At both ends of the calendar, where a zone may have no such day, the same figures do.
+    """
+    try:
+        return at.astimezone(zone)
+    except (OverflowError, ValueError):
+        return at.replace(tzinfo=zone)
+
+
 def zone(name: str) -> tzinfo:
     """Return the zone of an IANA name or of an offset such as +01:00; UTC for an empty name.
 

@@ -46,6 +46,11 @@ UPDATES = {
     "restore_finished": _(
         "All data up to {data_until} is back and has been checked. We are watching the service."
     ),
+    "restore_finished_unchecked": _(
+        "All data up to {data_until} is back, and could not be checked in full. We are watching "
+        "the service."
+    ),
+    "incident_reopened": _("This incident is open again. We are looking into it."),
     "maintenance_scheduled": _("This maintenance is planned from {begins} until {ends}."),
     "maintenance_reminder": _("A reminder: this maintenance begins at {begins}."),
     "maintenance_moved": _("This maintenance is now planned from {begins} until {ends}."),
@@ -84,6 +89,9 @@ ENTRIES = {
     "restore_failed": _("The restore stopped in: {phase}. It can go on from there."),
     "restore_cancelled": _("The restore was ended early, and its target cleared."),
     "restore_finished": _("Restore finished and checked: everything up to {data_until}. {amount}"),
+    "restore_finished_unchecked": _(
+        "Restore finished, not checked in full: everything up to {data_until}. {amount}"
+    ),
 }
 
 

@@ -26,6 +26,7 @@ class MaintenanceSerializer(serializers.ModelSerializer[Maintenance]):
         slug_field="public_id", many=True, read_only=True
     )
     remind_before_minutes = serializers.SerializerMethodField()
+    reminded_at = serializers.DateTimeField(source="reminder_sent_at", read_only=True)
 
     class Meta:
         model = Maintenance

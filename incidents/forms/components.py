@@ -65,8 +65,8 @@ class ComponentForm(DeskForm):
         label=_("In service since"),
         required=False,
         help_text=_(
-            "Uptime is counted from this day on. What is on record before it is hidden; "
-            "what is not on record after it counts as operational."
+            "Uptime is counted from this day on, as far as anything is on record. "
+            "What is on record before it is hidden."
         ),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from incidents.forms.fuzzy import FORMS, read_fuzzy
 from incidents.models import Component
+from incidents.times import OutOfTime, is_in_time
 from incidents.values import ComponentStatus, When, zone
 
 
@@ -50,6 +51,8 @@ class LocalTimeField(forms.Field):
             raise ValidationError(
                 _("Write day and time, as in 2026-01-12T00:30."), code="invalid"
             ) from fault
+        if not is_in_time(local):
+            raise ValidationError(str(OutOfTime.message), code=OutOfTime.code)
         at = local.astimezone(UTC)
         if at.astimezone(zone(self.tz)).replace(tzinfo=None) != local.replace(tzinfo=None):
             raise ValidationError(
@@ -84,6 +87,20 @@ class FuzzyDateField(forms.CharField):
 
 def full_name(component: Component) -> str:
     return f"{component.group.name} - {component.name}" if component.group else component.name
+
+
+class ComponentField(forms.ModelChoiceField[Component]):
+    """One component, called by its group, too."""
+
+    def label_from_instance(self, obj: Component) -> str:
+        return full_name(obj)
+
+
+class ComponentsField(forms.ModelMultipleChoiceField[Component]):
+    """Any number of components, called by their groups, too."""
+
+    def label_from_instance(self, obj: Component) -> str:
+        return full_name(obj)
 
 
 class ComponentsForm(DeskForm):

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from incidents.times import OutOfTime, is_in_time
 from incidents.values import Precision, When, zone
 
 FORMS = gettext_lazy(
@@ -66,7 +67,10 @@ def read_fuzzy(words: str, *, tz: str) -> When:
 def _read_one(words: str, said: str) -> tuple[date, str]:
     for pattern, precision in _SHAPES:
         if found := pattern.fullmatch(words.strip()):
-            return _date(found.groupdict(), said), precision
+            day = _date(found.groupdict(), said)
+            if not is_in_time(day):
+                raise ValueError(str(OutOfTime.message))
+            return day, precision
     raise ValueError(_unreadable(said))
 
 

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.forms.fields import ComponentField, DeskForm, LocalTimeField
 from incidents.models import Component
 from incidents.values import ImpactKind
 
@@ -26,9 +26,9 @@ class ImpactForm(DeskForm):
         required=False,
         help_text=_("For missing data. The status page says so at once, as the data horizon."),
     )
-    component = forms.ModelChoiceField(
+    component = ComponentField(
         label=_("Of one component"),
-        queryset=Component.objects.in_order(),
+        queryset=Component.objects.in_tree(),
         required=False,
         empty_label=_("Of all of it"),
     )

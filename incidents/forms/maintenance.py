@@ -16,6 +16,8 @@ from incidents.values import ComponentStatus, Visibility, zone
 
 _MINUTE = timedelta(minutes=1)
 _YEAR_MINUTES = 366 * 24 * 60
+# Either says when it ends.
+_ENDS = ("scheduled_until", "minutes")
 _REMINDERS = [
     ("", _("Not at all")),
     ("30", _("30 minutes before")),
@@ -177,7 +179,8 @@ class WindowForm(DeskForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         begins, ends = self.cleaned_data.get("scheduled_for"), self.ends_at
-        if ends is None and not {"scheduled_until", "minutes"} & self.errors.keys():
+        said = {name for name in _ENDS if name in self.errors or self.cleaned_data.get(name)}
+        if not said:
             self.add_error("scheduled_until", gettext("Say when it ends, or how long it takes."))
         elif begins and ends and ends <= begins:
             self.add_error("scheduled_until", gettext("The end is not after the start."))

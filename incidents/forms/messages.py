@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.forms.fields import ComponentsForm, DeskForm
+from incidents.forms.fields import ComponentsField, ComponentsForm, DeskForm
 from incidents.models import Component, MessageTemplate
 from incidents.values import ComponentStatus, Phase, Severity, TemplateKind
 
@@ -131,7 +131,7 @@ class MessageTemplateForm(DeskForm):
     severity = forms.ChoiceField(
         label=_("Severity"), required=False, choices=[("", _("Not said")), *Severity.choices]
     )
-    components = forms.ModelMultipleChoiceField(
+    components = ComponentsField(
         label=_("What suffers"),
         required=False,
         queryset=Component.objects.none(),
@@ -149,8 +149,8 @@ class MessageTemplateForm(DeskForm):
         for name in ("title", "severity") if kind == TemplateKind.UPDATE else ("phase",):
             del self.fields[name]
         components = self.fields["components"]
-        assert isinstance(components, forms.ModelMultipleChoiceField)
-        components.queryset = Component.objects.filter(is_group=False).order_by("position", "pk")
+        assert isinstance(components, ComponentsField)
+        components.queryset = Component.objects.filter(is_group=False).in_tree()
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

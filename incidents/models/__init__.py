@@ -10,7 +10,7 @@ from incidents.models.maintenance import (
     MaintenanceTemplate,
     MaintenanceUpdate,
 )
-from incidents.models.progress import OVER, ProgressReport
+from incidents.models.progress import AT_WORK, OVER, ProgressReport
 from incidents.models.promises import Cadence, Promise
 from incidents.models.revisions import Revision
 from incidents.models.templates import MessageTemplate
@@ -19,6 +19,7 @@ from incidents.models.timeline import Evidence, TimelineEntry
 from incidents.models.updates import ComponentChange, Impact, StatusUpdate, UpdateTemplate
 
 __all__ = [
+    "AT_WORK",
     "OVER",
     "ActionItem",
     "BackupProof",

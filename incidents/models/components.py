@@ -3,7 +3,8 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from incidents.models.fields import is_known, new_public_id
 from incidents.values import ComponentStatus
@@ -12,6 +13,16 @@ from incidents.values import ComponentStatus
 class ComponentQuerySet(models.QuerySet["Component"]):
     def in_order(self) -> Self:
         return self.order_by("position", "id")
+
+    def in_tree(self) -> Self:
+        """Return them as the page stands: each group in its place, its members right behind it."""
+        return self.select_related("group").order_by(
+            Coalesce("group__position", "position"),
+            Coalesce("group_id", "id"),
+            F("group_id").asc(nulls_first=True),
+            "position",
+            "id",
+        )
 
 
 class Component(models.Model):

@@ -167,9 +167,26 @@ class Maintenance(models.Model):
         return self.created_at >= self.scheduled_until
 
     @property
+    def was_missed(self) -> bool:
+        """Whether it was only noted as over: nobody knows whether, and for how long, it was."""
+        return self.began_at is not None and self.began_at == self.ended_at
+
+    @property
     def dated_at(self) -> datetime:
         """Where it stands in the history: on its planned day, or when it was over before that."""
         return min(self.scheduled_for, self.ended_at or self.scheduled_for)
+
+    @property
+    def reminder_was_left_out(self) -> bool:
+        """Whether it was planned when it was too late to remind anybody of it."""
+        if self.remind_before is None or self.reminded_at is None:
+            return False
+        return self.reminded_at < self.scheduled_for - self.remind_before
+
+    @property
+    def reminder_sent_at(self) -> datetime | None:
+        """When customers were reminded; None if they were not."""
+        return None if self.reminder_was_left_out else self.reminded_at
 
     @property
     def remind_at(self) -> datetime | None:

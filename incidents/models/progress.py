@@ -3,7 +3,7 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from incidents.models.fields import is_known
 from incidents.models.incident import Incident
@@ -11,11 +11,26 @@ from incidents.values import ProgressPhase, ProgressState
 
 # A job in such a state has nothing more to say.
 OVER = [ProgressState.SUCCEEDED, ProgressState.CANCELLED]
+# One that failed is neither over nor at work: somebody may let it go on.
+AT_WORK = [ProgressState.RUNNING, ProgressState.WAITING]
 
 
 class ProgressReportQuerySet(models.QuerySet["ProgressReport"]):
     def unfinished(self) -> Self:
         return self.filter(ended_at__isnull=True)
+
+    def at_work(self) -> Self:
+        return self.filter(state__in=AT_WORK)
+
+    def in_want(self) -> Self:
+        """Return what failed and was not brought back by a later job either."""
+        later = self.model.objects.filter(
+            incident=OuterRef("incident"),
+            subject=OuterRef("subject"),
+            pk__gt=OuterRef("pk"),
+            state=ProgressState.SUCCEEDED,
+        )
+        return self.filter(~Exists(later), state=ProgressState.FAILED)
 
 
 class ProgressReport(models.Model):
@@ -27,6 +42,8 @@ class ProgressReport(models.Model):
     # The job's own key, "restore-41". Customers see the title.
     key = models.CharField(max_length=60, unique=True)
     title = models.CharField(max_length=140)
+    # What is brought back, as the source calls it: "database:3". Never shown to customers.
+    subject = models.CharField(max_length=140, blank=True)
     state = models.CharField(max_length=12, choices=ProgressState, default=ProgressState.RUNNING)
     phase = models.CharField(max_length=12, choices=ProgressPhase, default=ProgressPhase.PREPARING)
     # Of the phase under way, in ``unit``: "bytes", "items" or "" when nothing is counted.

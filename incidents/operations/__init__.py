@@ -8,11 +8,14 @@ from incidents.operations.actions import (
     move_action_item,
 )
 from incidents.operations.backfill import (
+    Beyond,
     PastUpdate,
     PhasesRunBackwards,
     StillToCome,
+    ToldAfterItsEnd,
     ToldBeforeItBegan,
     backfill_incident,
+    beyond_history,
 )
 from incidents.operations.causes import edit_root_cause, record_root_cause
 from incidents.operations.components import (
@@ -95,6 +98,7 @@ from incidents.operations.tenants import (
     TenantNews,
     register_tenant,
     register_tenants,
+    remove_tenant,
     renew_lookup_code,
     report_tenants,
 )
@@ -118,9 +122,11 @@ from incidents.operations.updates import (
     post_status_update,
     publish_draft,
 )
+from incidents.times import OutOfTime
 
 __all__ = [
     "AlreadyDeclared",
+    "Beyond",
     "ComponentOnRecord",
     "CorrectTheUpdate",
     "DoneNeedsADay",
@@ -145,6 +151,7 @@ __all__ = [
     "NotADraft",
     "NotAGroup",
     "NotResolved",
+    "OutOfTime",
     "PastUpdate",
     "PhasesRunBackwards",
     "Plan",
@@ -159,6 +166,7 @@ __all__ = [
     "TemplateIsEmpty",
     "TemplateNameTaken",
     "TenantNews",
+    "ToldAfterItsEnd",
     "ToldBeforeItBegan",
     "WontDoNeedsAReason",
     "add_action_item",
@@ -169,6 +177,7 @@ __all__ = [
     "advance_maintenances",
     "assign_role",
     "backfill_incident",
+    "beyond_history",
     "cancel_maintenance",
     "correct_maintenance_update",
     "correct_status_update",
@@ -203,6 +212,7 @@ __all__ = [
     "remove_component",
     "remove_maintenance_template",
     "remove_message_template",
+    "remove_tenant",
     "renew_lookup_code",
     "reopen_incident",
     "replace_template",

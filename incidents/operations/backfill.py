@@ -1,6 +1,6 @@
 """Writing an incident down once it is over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Component, ComponentChange, Incident, StatusUpdate
-from incidents.operations.history import rewrite_history
+from incidents.operations.history import history_start, rewrite_history
 from incidents.operations.incident import IMPACT
 from incidents.operations.record import announce, note
 from incidents.operations.timeline import EndsBeforeStart
+from incidents.times import refuse_out_of_time
 from incidents.values import (
     ComponentStatus,
     EntryKind,
@@ -36,6 +37,14 @@ class StillToCome(Refused):
 class ToldBeforeItBegan(Refused):
     code = "told-before-it-began"
     message = _("An update is older than the incident. Correct its time, or when it began.")
+
+
+class ToldAfterItsEnd(Refused):
+    code = "told-after-its-end"
+    message = _(
+        "An update is no older than the end, and does not say “Resolved”. "
+        "Give it that phase, or correct its time, or when it was over."
+    )
 
 
 class PhasesRunBackwards(Refused):
@@ -71,14 +80,16 @@ def backfill_incident(
     """Write down an incident that is over, with its own times. Nobody is notified, ever.
 
     ``components`` are those that suffered, with the worst that they showed; what they show now
-    is left alone, and what they showed then is corrected unless told not to. ``updates`` come in
-    any order.
+    is left alone. What they showed then is corrected unless told not to: where the record says
+    worse already, it stays; what lies before the start of a component is left out, as
+    ``beyond_history`` says. ``updates`` come in any order.
 
+    :raises OutOfTime: if any of it lies in a year that cannot be meant
     :raises EndsBeforeStart: if it ended before it began
     :raises StillToCome: if any of it lies in the future
     :raises ToldBeforeItBegan: if an update is older than the incident
+    :raises ToldAfterItsEnd: if an update at the end, or after it, has another phase than resolved
     :raises PhasesRunBackwards: if an update after the resolved one has another phase
-    :raises StretchBeforeTheStart: if a component's history begins later than the incident
     """
     told = sorted(updates, key=lambda update: update.at)
     _refuse_impossible(began_at, ended_at, told, at=at)
@@ -112,6 +123,29 @@ def backfill_incident(
     return incident
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beyond:
+    """A component whose history begins later than what is to be corrected in it."""
+
+    component: Component
+    # None where it ends before the history begins, so that nothing can be corrected.
+    corrected_from: datetime | None
+
+
+def beyond_history(
+    component_ids: Collection[int], *, began_at: datetime, ended_at: datetime
+) -> list[Beyond]:
+    """Return those of these components of which this stretch cannot be corrected as a whole."""
+    found = []
+    for component in Component.objects.filter(pk__in=component_ids, is_group=False).in_tree():
+        start = history_start(component)
+        if start is None or ended_at <= start:
+            found.append(Beyond(component=component, corrected_from=None))
+        elif began_at < start.replace(microsecond=0):
+            found.append(Beyond(component=component, corrected_from=start))
+    return found
+
+
 def _correct_history(
     components: Mapping[int, ComponentStatus],
     began_at: datetime,
@@ -123,21 +157,37 @@ def _correct_history(
     if began_at == ended_at:
         # It took no time that anybody could count.
         return
+    later = {
+        found.component.pk: found.corrected_from
+        for found in beyond_history(components, began_at=began_at, ended_at=ended_at)
+    }
     for pk, status in sorted(components.items()):
+        since = later.get(pk, began_at)
+        if since is None:
+            continue
         rewrite_history(
-            component_id=pk, status=status, since=began_at, until=ended_at, at=at, author=author
+            component_id=pk,
+            status=status,
+            since=since,
+            until=ended_at,
+            at=at,
+            author=author,
+            keeps_worse=True,
         )
 
 
 def _refuse_impossible(
     began_at: datetime, ended_at: datetime, told: Sequence[PastUpdate], *, at: datetime
 ) -> None:
+    refuse_out_of_time(began_at, ended_at, *(update.at for update in told))
     if ended_at < began_at:
         raise EndsBeforeStart
     if max([ended_at, *(update.at for update in told)]) > at:
         raise StillToCome
     if told and told[0].at < began_at:
         raise ToldBeforeItBegan
+    if any(update.at >= ended_at and update.phase != Phase.RESOLVED for update in told):
+        raise ToldAfterItsEnd
     phases = [update.phase for update in told]
     if Phase.RESOLVED in phases and set(phases[phases.index(Phase.RESOLVED) :]) != {Phase.RESOLVED}:
         raise PhasesRunBackwards

@@ -15,6 +15,7 @@ from incidents.operations.history import (
     start_history,
 )
 from incidents.operations.record import announce
+from incidents.times import refuse_out_of_time
 from incidents.values import ComponentStatus
 
 
@@ -55,9 +56,11 @@ def add_component(
 ) -> Component:
     """Put a component, or a group of them, on the page: behind its siblings, unless told where.
 
+    :raises OutOfTime: if it starts in a year that cannot be meant
     :raises NotAGroup: if it shall stand in what is no group
     :raises GroupInGroup: if a group shall stand in a group
     """
+    refuse_out_of_time(start_on)
     with transaction.atomic():
         _lock_components()
         _refuse_place(group_id, is_group=is_group)
@@ -93,11 +96,13 @@ def edit_component(
 ) -> Component:
     """Change what the page says of a component and where; without a position it goes last.
 
+    :raises OutOfTime: if it starts in a year that cannot be meant
     :raises NotAGroup: if it shall stand in what is no group
     :raises GroupInGroup: if a group shall stand in a group
     :raises GroupHasMembers: if a group with members shall become a component
     :raises ComponentOnRecord: if what was part of an incident shall become a group
     """
+    refuse_out_of_time(start_on)
     with transaction.atomic():
         _lock_components()
         component = Component.objects.get(pk=component_id)

@@ -11,6 +11,7 @@ from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Component, StatusInterval
 from incidents.operations.record import announce, keep_revision
+from incidents.times import refuse_out_of_time
 from incidents.values import ComponentStatus
 
 
@@ -65,20 +66,15 @@ def move_component(component: Component, status: ComponentStatus, *, at: datetim
 
 
 def start_history(component: Component, *, at: datetime) -> None:
-    """Begin, or lengthen, the history of a component that the caller has locked.
+    """Begin the history of a component that the caller has locked, if it has none.
 
-    It begins on its start date, or now. What is added to a history was operational: a time
-    of which nothing worse is on record. A start date that is later than the history hides
-    what is before it, and takes nothing away.
+    It begins now, whatever the start date: nobody has on record how it was before. A start date
+    that is earlier says from when on that may be told; one that is later hides what is before
+    it, and takes nothing away.
     """
-    first = component.intervals.oldest_first().first()
-    start = midnight(component.start_on) if component.start_on else at
-    if first is not None and start >= first.began_at:
+    if component.intervals.exists():
         return
-    if first is None:
-        first = component.intervals.create(status=component.status, began_at=at)
-    if start < first.began_at:
-        _lengthen(component, first, start=start)
+    component.intervals.create(status=component.status, began_at=at)
     component.history_version += 1
     component.save(update_fields=["history_version"])
 
@@ -98,15 +94,19 @@ def rewrite_history(
     until: datetime,
     at: datetime,
     author: User | None,
+    keeps_worse: bool = False,
 ) -> Component:
     """Correct what the record says of a stretch in the past; what it said is kept as a revision.
 
-    How the component is now does not change, and nobody is notified.
+    How the component is now does not change, and nobody is notified. With ``keeps_worse``, what
+    is on record as worse stays so. The stretch may begin before the record does, if the
+    component's start date is early enough.
 
+    :raises OutOfTime: if it begins or ends in a year that cannot be meant
     :raises GroupHasNoStatus: if it is a group
     :raises StretchIsEmpty: if the stretch does not end after its start
     :raises StretchInTheFuture: if it ends after ``at``
-    :raises StretchBeforeTheStart: if the component's history begins after it does
+    :raises StretchBeforeTheStart: if the component begins after it does
     """
     with transaction.atomic():
         component = Component.objects.select_for_update().get(pk=component_id)
@@ -117,7 +117,8 @@ def rewrite_history(
             .oldest_first()
         )
         keep_revision(component, at=at, author=author, also={"history": _as_json(touched)})
-        new = _Stretch(status=status, began_at=since, ended_at=until)
+        given = _Stretch(status=status, began_at=since, ended_at=until)
+        new = _beneath_worse(given, touched) if keeps_worse else [given]
         component.intervals.filter(pk__in=[interval.pk for interval in touched]).delete()
         StatusInterval.objects.bulk_create(
             StatusInterval(
@@ -126,7 +127,7 @@ def rewrite_history(
                 began_at=stretch.began_at,
                 ended_at=stretch.ended_at,
             )
-            for stretch in _merged([*_outside(touched, since, until), new])
+            for stretch in _merged([*_outside(touched, since, until), *new])
         )
         component.history_version += 1
         component.updated_at = at
@@ -142,38 +143,36 @@ def refuse_stretch(
 
     Its start may be typed to the second, and be that of the history, which is kept more exactly.
 
+    :raises OutOfTime: if it begins or ends in a year that cannot be meant
     :raises GroupHasNoStatus: if it is a group
     :raises StretchIsEmpty: if the stretch does not end after its start
     :raises StretchInTheFuture: if it ends after ``at``
-    :raises StretchBeforeTheStart: if the component's history begins after it does
+    :raises StretchBeforeTheStart: if the component begins after it does
     """
+    refuse_out_of_time(since, until)
     if component.is_group:
         raise GroupHasNoStatus
     if until <= since:
         raise StretchIsEmpty
     if until > at:
         raise StretchInTheFuture
+    start = history_start(component)
+    if start is None or since < start.replace(microsecond=0):
+        raise StretchBeforeTheStart
+    return max(since, start)
+
+
+def history_start(component: Component) -> datetime | None:
+    """Return from when on the history of a component can be told; None if it has none."""
     first = component.intervals.oldest_first().first()
-    if first is None or since < first.began_at.replace(microsecond=0):
-        raise StretchBeforeTheStart
-    if component.start_on and since < midnight(component.start_on):
-        raise StretchBeforeTheStart
-    return max(since, first.began_at)
+    if first is None:
+        return None
+    return midnight(component.start_on) if component.start_on else first.began_at
 
 
 def midnight(day: date) -> datetime:
     """Return when a day begins in the zone of the installation, which is UTC."""
     return datetime.combine(day, time.min, tzinfo=UTC)
-
-
-def _lengthen(component: Component, first: StatusInterval, *, start: datetime) -> None:
-    if first.status == ComponentStatus.OPERATIONAL:
-        first.began_at = start
-        first.save(update_fields=["began_at"])
-    else:
-        component.intervals.create(
-            status=ComponentStatus.OPERATIONAL, began_at=start, ended_at=first.began_at
-        )
 
 
 def _turn(component: Component, status: ComponentStatus, *, at: datetime) -> None:
@@ -199,14 +198,27 @@ def _turn(component: Component, status: ComponentStatus, *, at: datetime) -> Non
         before.save(update_fields=["ended_at"])
 
 
+def _beneath_worse(given: _Stretch, intervals: Iterable[StatusInterval]) -> list[_Stretch]:
+    """Return the stretch with what is on record as worse, inside it, as it is."""
+    new = [given]
+    for row in intervals:
+        began_at = max(row.began_at, given.began_at)
+        ended_at = min(filter(None, (row.ended_at, given.ended_at)))
+        is_worse = ComponentStatus(row.status).rank > ComponentStatus(given.status).rank
+        if is_worse and began_at < ended_at:
+            worse = _Stretch(status=row.status, began_at=began_at, ended_at=ended_at)
+            new = [*_outside(new, began_at, ended_at), worse]
+    return new
+
+
 def _outside(
-    intervals: Iterable[StatusInterval], since: datetime, until: datetime
+    intervals: Iterable[StatusInterval | _Stretch], since: datetime, until: datetime
 ) -> Iterable[_Stretch]:
     """Return what is left of the intervals before and after the stretch."""
     for row in intervals:
         kept = _Stretch(status=row.status, began_at=row.began_at, ended_at=row.ended_at)
         if row.began_at < since:
-            yield replace(kept, ended_at=since)
+            yield replace(kept, ended_at=min(row.ended_at or since, since))
         if row.ended_at is None or row.ended_at > until:
             yield replace(kept, began_at=max(row.began_at, until))
 

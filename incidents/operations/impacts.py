@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from accounts.models import User
 from incidents.models import Impact
 from incidents.operations.record import announce, lock_incident, note
+from incidents.times import refuse_out_of_time
 from incidents.values import EntryKind, ImpactKind, When
 
 
@@ -25,7 +26,10 @@ def record_impact(
     """Write down what customers go without since ``began_at``.
 
     ``data_from_at``: for missing data, the moment from which on it is missing.
+
+    :raises OutOfTime: if one of these times is in a year that cannot be meant
     """
+    refuse_out_of_time(began_at, data_from_at)
     with transaction.atomic():
         incident = lock_incident(incident_id)
         impact = Impact(

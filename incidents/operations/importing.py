@@ -18,6 +18,7 @@ from incidents.models import (
     TimelineEntry,
 )
 from incidents.operations.record import announce, keep_revision
+from incidents.times import is_in_time
 from incidents.values import (
     ActionState,
     EntryKind,
@@ -139,7 +140,7 @@ def _add_entry(
 
 
 def _when(entry: Entry, tz: str) -> When:
-    if entry.at is None:
+    if entry.at is None or not is_in_time(entry.at):
         return When.unknown(entry.said[:200])
     start, end = (
         _aware(entry.at, entry.zone or tz),
@@ -148,7 +149,7 @@ def _when(entry: Entry, tz: str) -> When:
     return When(
         at=start,
         # A document may be wrong; the record holds what can be, the lint says what was written.
-        until=end if end is not None and end >= start else None,
+        until=end if end is not None and end >= start and is_in_time(end) else None,
         precision=entry.precision,
         approx=entry.approx,
         tz=entry.zone,
@@ -253,9 +254,9 @@ def _coarse(words: str | None, action: Action, tz: str) -> When:
         return When.unknown()
     first, _slash, last = words.partition("/")
     start, end = read_iso(first), read_iso(last)
-    if start is None:
+    if start is None or not is_in_time(start):
         return When.unknown(words)
-    if end is not None and end < start:
+    if end is not None and (end < start or not is_in_time(end)):
         end = None
     precision = Precision.MONTH if len(first) == len("2026-02") else Precision.DAY
     return When(

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from incidents import wording
 from incidents.errors import Refused
 from incidents.models import Incident, RoleAssignment
 from incidents.operations.record import announce, keep_revision, lock_incident, note
@@ -17,6 +18,7 @@ from incidents.operations.updates import (
     post_status_update,
     publish_in,
 )
+from incidents.times import refuse_out_of_time
 from incidents.values import (
     ComponentStatus,
     EntryKind,
@@ -76,7 +78,9 @@ def declare_incident(
     ``components`` are those that suffer, by id, with their status from now on.
 
     :raises AlreadyDeclared: if an open incident has the same ``dedup_key``
+    :raises OutOfTime: if it began or was noticed in a year that cannot be meant
     """
+    refuse_out_of_time(started, detected)
     with transaction.atomic():
         incident = Incident(
             title=" ".join(title.split()),
@@ -215,9 +219,11 @@ def reopen_incident(
             kind=EntryKind.PHASE,
         )
         if incident.published_at is not None:
+            said = wording.update_wording("incident_reopened", dict)
             publish_in(
                 incident,
-                body=gettext("This incident is open again. We are looking into it."),
+                body=said.text,
+                translations=said.translations,
                 phase=Phase.INVESTIGATING,
                 at=at,
                 author=author,

@@ -37,6 +37,9 @@ _BETWEEN_MISSES = timedelta(minutes=5)
 # An update is posted this long before customers were promised to hear next.
 _AHEAD = timedelta(minutes=1)
 
+# Behind these, the service is only watched.
+_FINISHED = {"restore_finished", "restore_finished_unchecked"}
+
 
 def keep_eta(incident: Incident, report: ProgressReport, figures: Figures, *, at: datetime) -> None:
     """Give the job's ETA, give it anew if it moved, own up to it if it was missed."""
@@ -105,7 +108,7 @@ def tell(
     if incident.is_resolved or incident.updates.filter(idempotency_key=key).exists():
         return None
     said = wording.update_wording(code, figures)
-    phase = Phase.MONITORING if code == "restore_finished" else Phase(incident.phase)
+    phase = Phase.MONITORING if code in _FINISHED else Phase(incident.phase)
     if phase == Phase.INVESTIGATING:
         phase = Phase.IDENTIFIED
     if incident.progress_policy == ProgressPolicy.DRAFT:
@@ -135,9 +138,7 @@ def tell(
 def _somebody_elses_stands(incident: Incident, key: str) -> bool:
     """Whether a person's ETA stands, or that of another job at work."""
     others = incident.promises.open().filter(kind=PromiseKind.ETA).exclude(made_by_job=key)
-    at_work = incident.progress_reports.filter(
-        state__in=[ProgressState.RUNNING, ProgressState.WAITING]
-    ).values_list("key", flat=True)
+    at_work = incident.progress_reports.at_work().values_list("key", flat=True)
     return any(
         not maker or maker in at_work for maker in others.values_list("made_by_job", flat=True)
     )

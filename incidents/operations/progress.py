@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import TextChoices
 
 from incidents import spoken, wording
-from incidents.models import OVER, Incident, ProgressReport, TimelineEntry
+from incidents.models import AT_WORK, OVER, Incident, ProgressReport, TimelineEntry
 from incidents.operations import jobs
 from incidents.operations.record import announce, lock_incident, note
 from incidents.values import (
@@ -42,6 +42,8 @@ class Progress:
     ``done`` and ``total`` count ``unit`` ("bytes", "items" or ""), of ``phase``; ``rate`` is
     units a second; the ETA is the range in which the whole job ends, with its basis: the
     name of a measure and a figure ("last:60", or "usual:"; see ``wording.basis_words``).
+    ``subject`` is what comes back, as the source calls it; nobody is shown it. ``is_checked``
+    says that all of it was looked at, and is asked at the end.
     """
 
     phase: ProgressPhase
@@ -55,6 +57,8 @@ class Progress:
     eta_basis: str = ""
     data_until_at: datetime | None = None
     attempts: int = 1
+    subject: str = ""
+    is_checked: bool = False
 
 
 def report_progress(
@@ -71,7 +75,7 @@ def report_progress(
             figures = partial(_figures, incident, progress)
             if progress.state == ProgressState.RUNNING:
                 jobs.keep_eta(incident, report, figures, at=at)
-            if progress.state in {ProgressState.RUNNING, ProgressState.WAITING}:
+            if progress.state in AT_WORK:
                 jobs.keep_next_update(incident, report, figures, at=at)
         announce(incident_id)
     return report
@@ -100,9 +104,10 @@ def report_event(
             return known
         report = _upsert(incident, key=key, title=title, progress=progress, at=at)
         figures = partial(_figures, incident, progress)
+        code = _code(event, progress)
         entry = note(
             incident,
-            wording.entry_text(event.value, figures()),
+            wording.entry_text(code, figures()),
             at=at,
             author=None,
             kind=EntryKind.JOB,
@@ -117,7 +122,7 @@ def report_event(
         elif event in {JobEvent.FAILED, JobEvent.CANCELLED}:
             jobs.withdraw_eta(incident, key, at=at, settled_by=entry)
         if _is_news(incident, key, event, number):
-            jobs.tell(incident, report, event.value, figures, key=external_id, at=at)
+            jobs.tell(incident, report, code, figures, key=external_id, at=at)
         announce(incident_id)
     return entry
 
@@ -130,13 +135,20 @@ _OUTCOME = {
 }
 
 
+def _code(event: JobEvent, progress: Progress) -> str:
+    if event == JobEvent.FINISHED and not progress.is_checked:
+        return "restore_finished_unchecked"
+    return event.value
+
+
 def _is_news(incident: Incident, key: str, event: JobEvent, number: int) -> bool:
     if event == JobEvent.ATTEMPT_FAILED:
         # One attempt that was interrupted is news; the next ones are in the report.
         return number == 1
     if event == JobEvent.FINISHED:
-        # All data is back only when the last restore says so.
-        return not incident.progress_reports.filter(ended_at=None).exists()
+        # All data is back only when the last restore says so, and what failed came back later.
+        reports = incident.progress_reports
+        return not (reports.at_work().exists() or reports.in_want().exists())
     if event in {JobEvent.FAILED, JobEvent.CANCELLED}:
         # Customers were not told of a restore that never began.
         began = f"{key}:{JobEvent.STARTED.value}:"
@@ -154,6 +166,7 @@ def _upsert(
         return ended
     values: dict[str, Any] = {
         "title": title,
+        "subject": progress.subject,
         "state": progress.state,
         "phase": progress.phase,
         "done": progress.done if progress.total is None else min(progress.done, progress.total),

@@ -10,6 +10,7 @@ from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Cadence, Incident, Promise, StatusUpdate, TimelineEntry
 from incidents.operations.record import announce, lock_incident, note
+from incidents.times import refuse_out_of_time
 from incidents.values import (
     EntryKind,
     Phase,
@@ -60,6 +61,7 @@ def make_promise(
 
     :raises IncidentResolved: if the incident is over
     :raises DueInThePast: if the time has passed already
+    :raises OutOfTime: if it is in a year that cannot be meant
     """
     with transaction.atomic():
         incident = lock_incident(incident_id)
@@ -201,7 +203,8 @@ def close_promises(incident: Incident, *, at: datetime, settled_by: TimelineEntr
 
 
 def refuse_past(due: When, *, at: datetime) -> None:
-    """Refuse a time that cannot be kept any more."""
+    """Refuse a time that cannot be kept any more, or cannot be meant."""
+    refuse_out_of_time(due)
     if due.latest is not None and due.latest < at:
         raise DueInThePast
 

@@ -30,7 +30,8 @@ class TenantNews:
     """How far one tenant's data is, as the job knows it now: figures alone.
 
     ``key`` is that of the tenant. ``place`` counts who is still to be dealt with, this one
-    included. The ETA is the tenant's own.
+    included; one that is restored and has none was looked at, and could not be checked in full.
+    The ETA is the tenant's own.
     """
 
     key: str
@@ -81,6 +82,18 @@ def renew_lookup_code(*, tenant_id: int, at: datetime) -> Tenant:
         tenant.save(update_fields=["lookup_code", "coded_at"])
         _announce(1)
     return tenant
+
+
+def remove_tenant(*, key: str) -> bool:
+    """Forget a tenant and all that it was told; return whether it was known.
+
+    Its address leads nowhere from now on.
+    """
+    with transaction.atomic():
+        removed, _by_model = Tenant.objects.filter(key=key).delete()
+        if removed:
+            _announce(1)
+    return bool(removed)
 
 
 def report_tenants(*, key: str, tenants: Sequence[TenantNews], at: datetime) -> int:

@@ -18,6 +18,7 @@ from incidents.operations.record import (
     next_position,
     read_milestone,
 )
+from incidents.times import refuse_out_of_time
 from incidents.values import EntryKind, Milestone, Source, When
 
 
@@ -70,11 +71,12 @@ def add_entry(
     The same ``source`` and ``external_id`` again returns the entry that is there.
 
     :raises EndsBeforeStart: if the range runs backwards
+    :raises OutOfTime: if it is in a year that cannot be meant
     :raises MilestoneTaken: if another live entry of the incident holds the milestone
     :raises ResolveInstead: if an open incident is to get the milestone of its end
     :raises ExternalIdTaken: if an entry of another incident has the external id
     """
-    _refuse_backwards(when)
+    _refuse_impossible(when)
     with transaction.atomic():
         incident = lock_incident(incident_id)
         if external_id and (known := _known(source, external_id)):
@@ -122,6 +124,7 @@ def edit_entry(
     ``changes``: any of text, tags, outcome, milestone, is_public, is_pinned, kind, position.
 
     :raises EndsBeforeStart: if the range runs backwards
+    :raises OutOfTime: if it is in a year that cannot be meant
     :raises MilestoneTaken: if another live entry of the incident holds the milestone
     :raises ResolveInstead: if an open incident is to get the milestone of its end
     :raises CorrectTheUpdate: if the text is what customers were told
@@ -132,7 +135,7 @@ def edit_entry(
     if unknown:
         raise TypeError(f"An entry has no {', '.join(sorted(unknown))} to edit.")
     if when is not None:
-        _refuse_backwards(when)
+        _refuse_impossible(when)
         changes |= when.fields()
     with transaction.atomic():
         entry = TimelineEntry.objects.select_related("incident").get(pk=entry_id)
@@ -194,6 +197,7 @@ def _refuse_early_end(incident: Incident, milestone: str) -> None:
         raise ResolveInstead
 
 
-def _refuse_backwards(when: When) -> None:
+def _refuse_impossible(when: When) -> None:
+    refuse_out_of_time(when)
     if when.at is not None and when.until is not None and when.until < when.at:
         raise EndsBeforeStart

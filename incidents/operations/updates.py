@@ -68,6 +68,7 @@ def post_status_update(
 
     :raises IncidentResolved: if the incident is over already
     :raises DueInThePast: if a time that is promised has passed
+    :raises OutOfTime: if it is in a year that cannot be meant
     """
     if phase != Phase.RESOLVED:
         for due in filter(None, (When(at=next_update_at), eta)):

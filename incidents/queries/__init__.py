@@ -1,10 +1,18 @@
 """Questions about the record; nothing here changes anything."""
 
-from incidents.queries.components import components, status_during, status_intervals
+from incidents.queries.components import (
+    component_tree,
+    components,
+    status_during,
+    status_intervals,
+)
 from incidents.queries.public import (
     LISTED,
-    is_touched,
+    hidden_incidents,
+    named,
     proofs,
+    public_calendar,
+    public_ids,
     public_incidents,
     public_maintenance_ids,
     public_maintenances,
@@ -18,6 +26,7 @@ from incidents.queries.public import (
     tenant_count,
     tenant_progress,
     tenants,
+    touched,
 )
 from incidents.queries.record import (
     Figures,
@@ -45,22 +54,26 @@ __all__ = [
     "LISTED",
     "Figures",
     "actions_by_state",
+    "component_tree",
     "components",
     "deleted_entries",
     "drafts",
     "figures",
     "has_incident",
+    "hidden_incidents",
     "incident",
     "is_imported",
-    "is_touched",
     "maintenance_templates",
     "maintenances",
     "maintenances_beside",
+    "named",
     "open_actions",
     "open_incidents",
     "open_promise",
     "open_with_key",
     "proofs",
+    "public_calendar",
+    "public_ids",
     "public_incidents",
     "public_maintenance_ids",
     "public_maintenances",
@@ -78,6 +91,7 @@ __all__ = [
     "tenant_progress",
     "tenants",
     "timeline",
+    "touched",
     "unfinished_reports",
     "usual_zone",
 ]

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.functions import Least
 
 from incidents.models import (
+    AT_WORK,
     BackupProof,
     ComponentChange,
     Impact,
@@ -21,7 +22,7 @@ from incidents.models import (
     Tenant,
     TenantProgress,
 )
-from incidents.models.maintenance import FINISHED
+from incidents.models.maintenance import FINISHED, MaintenanceQuerySet, MaintenanceUpdateQuerySet
 from incidents.queries.components import components
 from incidents.values import ImpactKind, Phase
 
@@ -90,9 +91,11 @@ def public_touches(
     ).exclude(incident__resolved_at__lt=since)
     for touched in incidents.select_related("incident").order_by("incident_id"):
         yield touched.component_id, touched.incident
+    # What was only noted as over took no time, and may never have been.
+    took_time = Q(ended_at__isnull=True) | Q(ended_at__gt=F("began_at"))
     works = Maintenance.components.through.objects.filter(
         component_id__in=component_ids,
-        maintenance__in=Maintenance.objects.public().filter(began_at__isnull=False),
+        maintenance__in=Maintenance.objects.public().filter(took_time, began_at__isnull=False),
     ).exclude(maintenance__ended_at__lt=since)
     for worked_on in works.select_related("maintenance").order_by("maintenance_id"):
         yield worked_on.component_id, worked_on.maintenance
@@ -102,22 +105,45 @@ def public_maintenances(*, touching: Collection[int] | None = None) -> QuerySet[
     """Return planned work that customers may know of, with all that the page shows prefetched.
 
     The rows are maintenances with attributes more: ``told``, their updates, newest first, each
-    with ``changes``; ``affected``, their components. A fixed number of queries. ``touching`` as
-    for incidents.
+    with ``changes``; ``affected``, their components. What was said while only staff knew of it
+    is not told. A fixed number of queries. ``touching`` as for incidents.
     """
     changes = MaintenanceChange.objects.select_related("component__group").order_by("pk")
-    told = MaintenanceUpdate.objects.newest_first().prefetch_related(
+    told = _told_of_work().prefetch_related(
         Prefetch("component_changes", changes, to_attr="changes")
     )
-    found = Maintenance.objects.public()
-    if touching is not None:
-        found = found.filter(
-            pk__in=Maintenance.objects.filter(components__in=touching).values("pk")
-        )
-    return found.prefetch_related(
+    return _public_work(touching).prefetch_related(
         Prefetch("updates", told, to_attr="told"),
         Prefetch("components", components(), to_attr="affected"),
     )
+
+
+def public_calendar(*, since: datetime, touching: Collection[int] | None = None) -> QuerySet[Any]:
+    """Return what a calendar carries, in the order of the plan: the rows with ``told`` alone.
+
+    All that are to come or that run, and those whose time ended after ``since``.
+    """
+    kept = ~Q(state__in=FINISHED) | Q(scheduled_until__gt=since)
+    return (
+        _public_work(touching)
+        .filter(kept)
+        .soonest_first()
+        .prefetch_related(Prefetch("updates", _told_of_work(), to_attr="told"))
+    )
+
+
+def _public_work(touching: Collection[int] | None) -> MaintenanceQuerySet:
+    found = Maintenance.objects.public()
+    if touching is None:
+        return found
+    return found.filter(pk__in=Maintenance.objects.filter(components__in=touching).values("pk"))
+
+
+def _told_of_work() -> MaintenanceUpdateQuerySet:
+    """Return what customers were told, newest first; staff may have said more among themselves."""
+    return MaintenanceUpdate.objects.filter(
+        published_at__gte=F("maintenance__published_at")
+    ).newest_first()
 
 
 def public_past_maintenances(*, touching: Collection[int] | None = None) -> QuerySet[Any]:
@@ -127,24 +153,47 @@ def public_past_maintenances(*, touching: Collection[int] | None = None) -> Quer
     return dated.order_by("-dated", "-id")
 
 
+def hidden_incidents(
+    incident_ids: Collection[int], *, touching: Collection[int] | None = None
+) -> QuerySet[Incident]:
+    """Return those of these incidents that are not public, or are of other components."""
+    shown = public_incidents(touching=touching).prefetch_related(None).values("pk")
+    return Incident.objects.filter(pk__in=incident_ids).exclude(pk__in=shown)
+
+
+def public_ids(*, touching: Collection[int] | None = None) -> set[str]:
+    """Return the public ids of all that is public, incidents and maintenances."""
+    return {
+        public_id
+        for found in (public_incidents(touching=touching), public_maintenances(touching=touching))
+        for public_id in found.prefetch_related(None).values_list("public_id", flat=True)
+    }
+
+
+def named(public_ids: Collection[str]) -> list[Incident | Maintenance]:
+    """Return what has these public ids, whether it is public or not."""
+    return [
+        *Incident.objects.filter(public_id__in=public_ids),
+        *Maintenance.objects.filter(public_id__in=public_ids),
+    ]
+
+
 def recently_changed_maintenances(limit: int = LISTED) -> QuerySet[Maintenance]:
     """Return the maintenances that changed last, public or not."""
     return Maintenance.objects.order_by("-updated_at", "-id")[:limit]
 
 
 def public_maintenance_ids(
-    *, since: datetime, touching: Collection[int] | None = None, limit: int = LISTED
+    *, touching: Collection[int] | None = None, limit: int = LISTED
 ) -> set[int]:
-    """Return the ids of those that lists and calendar carry.
+    """Return the ids of those that lists carry: what is over no more than these have room for.
 
-    All that are to come or that run; those with the newest activity; those whose time ended
-    after ``since``.
+    All that are to come or that run; those with the newest activity.
     """
-    found = public_maintenances(touching=touching).prefetch_related(None)
+    found = _public_work(touching)
     return {
         *found.exclude(state__in=FINISHED).values_list("pk", flat=True),
         *found.order_by("-updated_at", "-id").values_list("pk", flat=True)[:limit],
-        *found.filter(scheduled_until__gt=since).values_list("pk", flat=True),
     }
 
 
@@ -166,10 +215,15 @@ def tenant_codes() -> list[tuple[int, str, str]]:
 def reports_with_tenants(*, at: datetime) -> list[ProgressReport]:
     """Return the reports of which tenants are told, the newest last, with their incidents.
 
-    Those of public incidents that are open, and those that ended in the last days.
+    Those at work, those of incidents that are open, and those that ended in the last days; all of
+    public incidents.
     """
     told = TenantProgress.objects.filter(report=OuterRef("pk"))
-    is_recent = ~Q(incident__phase=Phase.RESOLVED) | Q(ended_at__gt=at - _TENANTS_ARE_TOLD)
+    is_recent = (
+        Q(state__in=AT_WORK)
+        | ~Q(incident__phase=Phase.RESOLVED)
+        | Q(ended_at__gt=at - _TENANTS_ARE_TOLD)
+    )
     return list(
         ProgressReport.objects.filter(is_recent, incident__in=Incident.objects.public())
         .filter(Exists(told))
@@ -185,7 +239,7 @@ def tenant_progress(report_ids: Collection[int]) -> list[dict[str, Any]]:
         .order_by("report__started_at", "report_id")
         .values(
             "report_id", "tenant_id", "state", "place", "data_until_at",
-            "eta_low_at", "eta_high_at", "eta_basis",
+            "eta_low_at", "eta_high_at", "eta_basis", "updated_at",
         )
     )  # fmt: skip
     return [dict(row) for row in rows]
@@ -196,6 +250,7 @@ def proofs() -> list[BackupProof]:
     return list(BackupProof.objects.order_by("name", "pk"))
 
 
-def is_touched(incident_id: int, component_ids: Collection[int]) -> bool:
-    """Whether the incident concerns at least one of these components."""
-    return Incident.objects.filter(pk=incident_id, components__in=component_ids).exists()
+def touched(incident_ids: Collection[int], component_ids: Collection[int]) -> set[int]:
+    """Return those of these incidents that concern at least one of these components."""
+    found = Incident.objects.filter(pk__in=incident_ids, components__in=component_ids)
+    return set(found.values_list("pk", flat=True))

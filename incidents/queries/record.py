@@ -22,7 +22,10 @@ from incidents.models import (
     TimelineEntry,
 )
 from incidents.models.maintenance import MaintenanceQuerySet
+from incidents.signals import zone_wanted
 from incidents.values import ActionState, ProgressState, PromiseKind, UpdateState
+
+_UTC = frozenset({"UTC", "Etc/UTC"})
 
 
 def open_incidents() -> QuerySet[Incident]:
@@ -137,8 +140,11 @@ class Figures:
     longest_silence: timedelta | None
 
 
-def figures(incident: Incident) -> Figures:
-    """Return the figures of an incident, counted from its start."""
+def figures(incident: Incident, *, at: datetime) -> Figures:
+    """Return the figures of an incident, counted from its start.
+
+    While it is open, the silence since the last update counts, too.
+    """
 
     def since_start(at: datetime | None) -> timedelta | None:
         return at - incident.started_at if at and incident.started_at else None
@@ -149,6 +155,8 @@ def figures(incident: Incident) -> Figures:
         .order_by("published_at")
         .values_list("published_at", flat=True)
     )
+    if told and not incident.is_resolved:
+        told.append(at)
     gaps = [
         later - earlier
         for earlier, later in itertools.pairwise(told)
@@ -175,7 +183,14 @@ def maintenances() -> MaintenanceQuerySet:
 
 
 def usual_zone() -> str:
-    """Return the zone in which work was planned last; UTC if none ever was."""
+    """Return the zone with which forms begin: that of the first page.
+
+    Where that is UTC, which a page has until it is told otherwise, the one in which work was
+    planned last; UTC if none ever was.
+    """
+    answers = (zone for _receiver, zone in zone_wanted.send(sender=None))
+    if told := next((zone for zone in answers if zone and zone not in _UTC), None):
+        return str(told)
     newest = Maintenance.objects.order_by("-pk").values_list("tz", flat=True).first()
     return newest or "UTC"
 

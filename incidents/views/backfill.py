@@ -11,9 +11,10 @@ from accounts.access import actor, staff_required
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.forms.backfill import PastUpdateForm
+from incidents.forms.fields import full_name
 from incidents.models import Incident
 from incidents.operations import PastUpdate
-from incidents.values import Phase, Severity, Visibility
+from incidents.values import Phase, Severity, Visibility, zone
 
 _INVALID = 422
 _USUAL_PHASES = (Phase.INVESTIGATING, Phase.MONITORING, Phase.RESOLVED)
@@ -31,6 +32,7 @@ def backfill_incident(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, _("%s is on record. Nobody was notified.") % incident.ref)
+            _say_what_is_beyond(request, form)
             return redirect(incident)
     invalid = form.is_bound and not adds
     return render(
@@ -45,9 +47,9 @@ def _forms(
     posted: QueryDict, *, adds: bool
 ) -> tuple[forms.BackfillForm, BaseFormSet[PastUpdateForm]]:
     """Return the form and its updates: empty, as they were sent, or with one update more."""
-    components = queries.components()
+    components = queries.component_tree()
     if not posted:
-        form = forms.BackfillForm(components=components)
+        form = forms.BackfillForm(components=components, initial={"tz": queries.usual_zone()})
         usual = [{"phase": phase} for phase in _USUAL_PHASES]
         return form, forms.PastUpdates(
             initial=usual, form_kwargs={"tz": form.typed_tz}, prefix="told"
@@ -91,3 +93,29 @@ def _backfill(
         at=timezone.now(),
         author=actor(request),
     )
+
+
+def _say_what_is_beyond(request: HttpRequest, form: forms.BackfillForm) -> None:
+    """Name each component of whose history nothing, or only a part, could be corrected, and why."""
+    data = form.cleaned_data
+    if not data["corrects_history"] or data["began"] == data["ended"]:
+        return
+    for beyond in operations.beyond_history(
+        form.component_statuses, began_at=data["began"], ended_at=data["ended"]
+    ):
+        name, start = full_name(beyond.component), beyond.corrected_from
+        if start is None:
+            words = _(
+                "The history of {component} begins only after this, so nothing was corrected in "
+                "it. To correct it, give the component an earlier “In service since” first."
+            ).format(component=name)
+        else:
+            words = _(
+                "The history of {component} begins only on {start} ({zone}), so it was corrected "
+                "from there on. For the rest, give it an earlier “In service since” first."
+            ).format(
+                component=name,
+                start=f"{start.astimezone(zone(data['tz'])):%Y-%m-%d, %H:%M}",
+                zone=data["tz"],
+            )
+        messages.warning(request, words)

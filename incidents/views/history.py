@@ -115,8 +115,8 @@ def _initial(
 
 
 def _zone(request: HttpRequest) -> str:
-    """Return the zone in which the times are shown; UTC unless a known one is asked for."""
-    name = request.POST.get("tz") or request.GET.get("tz") or "UTC"
+    """Return the zone in which the times are shown: the usual one unless another is asked for."""
+    name = request.POST.get("tz") or request.GET.get("tz") or queries.usual_zone()
     try:
         zone(name)
     except ValueError:

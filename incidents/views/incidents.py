@@ -63,7 +63,10 @@ def declare_incident(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     fills = "fill" in request.POST
     form = forms.DeclareForm(
-        None if fills else request.POST or None, now=now, components=queries.components()
+        None if fills else request.POST or None,
+        now=now,
+        components=queries.component_tree(),
+        initial={"tz": queries.usual_zone()},
     )
     if not form.is_bound:
         desk.fill(request, form, request.POST if fills else request.GET)
@@ -165,7 +168,7 @@ def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
     incident = get_object_or_404(Incident, pk=pk)
     form = forms.ResolveForm(
         None if "fill" in request.POST else request.POST or None,
-        components=incident.components.select_related("group"),
+        components=incident.components.in_tree(),
     )
     if not form.is_bound:
         desk.fill(request, form, request.POST or request.GET)

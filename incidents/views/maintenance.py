@@ -47,7 +47,7 @@ def schedule_maintenance(request: HttpRequest) -> HttpResponse:
     """Ask what is planned, show it as customers will see it, and tell them."""
     now = timezone.now()
     form = forms.ScheduleForm(
-        request.POST or None, components=queries.components(), initial=_prefilled(request)
+        request.POST or None, components=queries.component_tree(), initial=_prefilled(request)
     )
     preview = None
     if form.is_bound and form.is_valid():
@@ -82,7 +82,7 @@ def edit_maintenance(request: HttpRequest, pk: int) -> HttpResponse:
     shown = {"tz": maintenance.tz, "visibility": maintenance.visibility}
     form = forms.EditMaintenanceForm(
         request.POST or None,
-        components=queries.components(),
+        components=queries.component_tree(),
         initial=forms.plan_of(maintenance) | shown,
     )
     if form.is_bound and form.is_valid():

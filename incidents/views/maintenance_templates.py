@@ -30,7 +30,7 @@ def list_templates(request: HttpRequest) -> HttpResponse:
 @staff_required
 def add_template(request: HttpRequest) -> HttpResponse:
     """Keep a plan under a name."""
-    form = forms.MaintenanceTemplateForm(request.POST or None, components=queries.components())
+    form = forms.MaintenanceTemplateForm(request.POST or None, components=queries.component_tree())
     if form.is_bound and form.is_valid():
         try:
             operations.add_maintenance_template(**_meant(form))
@@ -53,7 +53,7 @@ def edit_template(request: HttpRequest, pk: int) -> HttpResponse:
     }
     form = forms.MaintenanceTemplateForm(
         request.POST or None,
-        components=queries.components(),
+        components=queries.component_tree(),
         initial=forms.plan_of(template) | shown,
     )
     if form.is_bound and form.is_valid():

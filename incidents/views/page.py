@@ -106,7 +106,7 @@ def head(incident: Incident, *, now: datetime) -> dict[str, Any]:
     return {
         "incident": incident,
         "now": now,
-        "figures": queries.figures(incident),
+        "figures": queries.figures(incident, at=now),
         "milestones": [(label, at) for label, at in moments if at is not None],
         "age": now - incident.started_at if incident.started_at else None,
     }
@@ -194,7 +194,7 @@ def update_form(
         initial=initial,
         now=now,
         tz=incident.tz,
-        components=queries.components(),
+        components=queries.component_tree(),
         affected=incident.components.values_list("pk", flat=True),
         may_have_blanks=may_have_blanks,
     )

@@ -53,8 +53,9 @@ class TestReadFuzzy:
     @pytest.mark.parametrize(
         "words",
         ["next friday", "soon", "February", "Q5 2026", "2026-02-30", "31 Foo 2026",
-         "2026-02 to 2026-02-14", "2026-02-14 to 2026-02-10", "a – b – c", "Fe 2026"],
+         "2026-02 to 2026-02-14", "2026-02-14 to 2026-02-10", "a – b – c", "Fe 2026",
+         "0001-01-01", "Q1 0202", "0000", "December 9999"],
     )  # fmt: skip
     def test_answers_what_it_cannot_read_with_a_sentence(self, words: str) -> None:
         with pytest.raises(ValueError, match=r"\.$"):
-            read_fuzzy(words, tz="UTC")
+            read_fuzzy(words, tz="Asia/Tokyo")

@@ -69,6 +69,7 @@ class TestDryRun:
         shown = run(str(document), "--dry-run")
 
         assert "Timeline, 4 entries" in shown
+        assert "Lint, 1 finding\n" in shown
         assert "warning action_without_owner (18)" in shown
 
     def test_reads_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,16 @@ class TestRanges:
         assert "ends in the future" in _read("13:00-15:00 session").remarks[0]
 
 
+@pytest.mark.parametrize("tz", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    "line",
+    ["0001-01-01 00:30 built", "0202-01-01: built", "9999-12-31 23:59 gone", "-999999999d built"],
+)
+def test_a_year_that_cannot_be_meant_is_refused(line: str, tz: str) -> None:
+    with pytest.raises(Unreadable, match="Correct the year"):
+        _read(line, tz=tz)
+
+
 class TestClocksThatChange:
     def test_an_hour_that_was_skipped_is_refused_with_a_way_out(self) -> None:
         with pytest.raises(Unreadable, match=r"no 02:30 on 2026-03-29.*2026-03-29 01:30 UTC"):

@@ -52,6 +52,19 @@ def test_an_incident_is_written_down_with_its_updates(desk: Client) -> None:
     assert StatusInterval.objects.filter(component=tours, status="partial_outage").count() == 1
 
 
+def test_says_of_which_history_what_was_not_corrected_and_why(desk: Client) -> None:
+    part = operations.add_component(name="Tours", at=NOON + HOUR)
+    nothing = operations.add_component(name="Uploads", at=NOON + 10 * HOUR)
+    chosen = {f"component_{row.pk}": "major_outage" for row in (part, nothing)}
+
+    page = desk.post(ADDRESS, _typed() | chosen, follow=True).content.decode()
+
+    assert "is on record" in page
+    assert "The history of Tours begins only on 2026-01-12, 14:00 (Europe/Amsterdam)" in page
+    assert "The history of Uploads begins only after this, so nothing was corrected" in page
+    assert StatusInterval.objects.filter(status="major_outage").count() == 1
+
+
 def test_one_update_more_keeps_what_was_typed_and_judges_nothing(desk: Client) -> None:
     answer = desk.post(ADDRESS, _typed(more="1", ended=""))
     page = answer.content.decode()

@@ -48,7 +48,7 @@ class TestRecordImpact:
         [
             ({"data_from_at": ""}, "Say up to which moment the data is there."),
             ({"kind": "outage"}, "This is for missing or lost data alone."),
-            ({"began_at": "2999-01-01T00:00"}, "This moment is still to come."),
+            ({"began_at": "2199-01-01T00:00"}, "This moment is still to come."),
         ],
     )
     def test_asks_again_for_what_cannot_be_meant(

@@ -123,6 +123,17 @@ class TestSchedule:
         assert maintenance.remind_before == HOUR
         assert maintenance.updates.get().author is not None
 
+    @pytest.mark.parametrize("year", ["0001", "0202", "9999"])
+    def test_asks_for_a_year_that_can_be_meant(self, desk: Client, year: str) -> None:
+        begins = f"{year}-12-31T23:59" if year == "9999" else f"{year}-01-01T00:00"
+
+        answer = desk.post(
+            _url("schedule"), _asked(scheduled_for=begins, scheduled_until="", minutes="90")
+        )
+
+        assert answer.status_code == INVALID
+        assert "Correct the year." in answer.content.decode()
+
     def test_takes_the_end_as_a_duration(self, desk: Client) -> None:
         desk.post(_url("schedule"), _asked(scheduled_until="", minutes="90"))
 
@@ -370,6 +381,20 @@ class TestApi:
         client = APIClient()
         client.force_authenticate(responder)
         return client
+
+    @pytest.mark.parametrize("year", ["0001", "0202", "9999"])
+    def test_refuses_a_year_that_cannot_be_meant(self, api: APIClient, year: str) -> None:
+        asked = {
+            "title": "Upgrade",
+            "scheduled_for": f"{year}-12-31T23:00:00Z",
+            "scheduled_until": f"{year}-12-31T23:59:59Z",
+            "remind_before_minutes": 60,
+        }
+
+        answer = api.post(API, asked, format="json")
+
+        assert 400 <= answer.status_code < 500
+        assert answer.json()["code"] == "out-of-time"
 
     def test_carries_it_from_plan_to_end(self, api: APIClient, tours: Component) -> None:
         begins = timezone.now() + DAY

@@ -114,7 +114,7 @@ def _lines(reading: Reading, findings: tuple[Finding, ...]) -> Iterator[str]:
     zone = reading.timezone
     yield reading.title or "(no title)"
     yield f"Zone: {zone.label} ({zone.name})" if zone else "Zone: none stated"
-    yield f"\nTimeline, {len(reading.entries)} entries"
+    yield f"\nTimeline, {len(reading.entries)} entr{'y' if len(reading.entries) == 1 else 'ies'}"
     for entry in reading.entries:
         about = "~" if entry.approx else " "
         when = f"{entry.start or '?'}{' to ' + entry.end if entry.end else ''}"
@@ -129,7 +129,7 @@ def _lines(reading: Reading, findings: tuple[Finding, ...]) -> Iterator[str]:
     for action in reading.actions:
         when = action.done or action.due or ""
         yield f"{action.line:5d}  {action.state} {when}  {action.text[:60]}"
-    yield f"\nLint, {len(findings)} findings"
+    yield f"\nLint, {len(findings)} finding{'' if len(findings) == 1 else 's'}"
     for finding in findings:
         numbers = ", ".join(str(line) for line in finding.lines)
         yield f"  {finding.level} {finding.code} ({numbers}): {finding.message}"

@@ -37,7 +37,12 @@ _REMINDERS = Q(
     state=MaintenanceState.SCHEDULED, remind_before__isnull=False, reminded_at__isnull=True
 )
 _STARTS = Q(state=MaintenanceState.SCHEDULED, starts_by_itself=True)
-_ENDS = Q(state__in=[MaintenanceState.IN_PROGRESS, MaintenanceState.VERIFYING], ends_by_itself=True)
+# Work that somebody began after its planned end takes as long as it takes: it overruns openly.
+_ENDS = Q(
+    state__in=[MaintenanceState.IN_PROGRESS, MaintenanceState.VERIFYING],
+    ends_by_itself=True,
+    began_at__lt=F("scheduled_until"),
+)
 
 
 def _due(kind: Q, *, at: datetime) -> list[int]:
@@ -95,7 +100,8 @@ def _end(maintenance: Maintenance, at: datetime) -> bool:
     if (
         not maintenance.is_running
         or not maintenance.ends_by_itself
-        or maintenance.scheduled_until > at
+        or maintenance.began_at is None
+        or not (maintenance.began_at < maintenance.scheduled_until <= at)
     ):
         return False
     finish(maintenance, at=not_before(maintenance, at), author=None)

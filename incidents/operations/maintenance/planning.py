@@ -26,10 +26,12 @@ from incidents.operations.maintenance.refusals import (
     MaintenanceOver,
 )
 from incidents.operations.record import announce, keep_revision
+from incidents.times import refuse_out_of_time
 from incidents.values import ComponentStatus, MaintenanceState, Visibility
 
 # Whoever plans longer has most likely mistyped a year.
 _LONG = timedelta(days=366)
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ def schedule_maintenance(
     Work that is over by ``at`` is written down as such: customers can read it, and nobody is
     notified. What components showed meanwhile is left as the record has it.
 
+    :raises OutOfTime: if it begins or ends in a year that cannot be meant
     :raises MaintenanceEndsBeforeStart: if it does not end after its start
     :raises MaintenanceIsLong: if it is longer than a year and that is not said to be meant
     """
@@ -111,32 +114,33 @@ def edit_maintenance(
     """Change what it is called, what it touches and what goes by itself, at any time.
 
     What it said before is kept as a revision. While it runs, components that join or leave it
-    follow. Once customers may know of it, they are told.
+    follow; one that stays in it stays as it is, whatever became of it since the start. Once
+    customers may know of it, they are told how far it is, and read nothing that was said before.
     """
     with transaction.atomic():
         maintenance = lock_maintenance(maintenance_id)
         at = not_before(maintenance, at)
         keep_revision(maintenance, at=at, author=author)
+        joining = _joining(maintenance, plan)
         if maintenance.is_running:
             _let_go(maintenance, plan, at=at)
         if maintenance.title != _one_line(plan.title):
             maintenance.sequence += 1
-        reminder = maintenance.remind_before
+        reminder, was_public = maintenance.remind_before, maintenance.is_public
         _take_over(maintenance, plan)
         if maintenance.remind_before != reminder:
             maintenance.reminded_at = None
             _spare_reminder(maintenance, at=at)
-        is_news = maintenance.visibility == Visibility.PUBLIC and maintenance.published_at is None
+        is_news = maintenance.visibility == Visibility.PUBLIC and not was_public
         if is_news:
             maintenance.published_at = at
         maintenance.updated_at = at
         maintenance.save()
         _set_components(maintenance, plan.components)
         if maintenance.is_running:
-            take_components(maintenance, at=at)
-        if is_news and maintenance.is_scheduled:
-            changes = unchanged(parts_of(maintenance))
-            tell(maintenance, "maintenance_scheduled", at=at, author=author, changes=changes)
+            take_components(maintenance, at=at, only=joining)
+        if is_news:
+            _tell_news(maintenance, at=at, author=author)
         announce(None)
     return maintenance
 
@@ -153,6 +157,7 @@ def reschedule_maintenance(
 ) -> Maintenance:
     """Give work that has not begun another time, and tell customers. The same time: nothing.
 
+    :raises OutOfTime: if it begins or ends in a year that cannot be meant
     :raises MaintenanceEndsBeforeStart: if it does not end after its start
     :raises MaintenanceIsLong: if it is longer than a year and that is not said to be meant
     :raises MaintenanceInThePast: if all of the new time has passed
@@ -194,6 +199,7 @@ def extend_maintenance(
     """Give it a later end, also while it overruns, and tell customers.
 
     :raises ExtensionIsNoLater: if that is no later than its end, or than now
+    :raises OutOfTime: if it is in a year that cannot be meant
     :raises MaintenanceIsLong: if it is longer than a year then and that is not said to be meant
     :raises MaintenanceOver: if it is over
     """
@@ -221,6 +227,7 @@ def refuse_over(maintenance: Maintenance) -> None:
 
 
 def _refuse_window(begins: datetime, ends: datetime, *, is_long_meant: bool) -> None:
+    refuse_out_of_time(begins, ends)
     if ends <= begins:
         raise MaintenanceEndsBeforeStart
     if ends - begins > _LONG and not is_long_meant:
@@ -238,13 +245,45 @@ def _one_line(title: str) -> str:
 
 
 def _spare_reminder(maintenance: Maintenance, *, at: datetime) -> None:
-    """Leave the reminder out if its time has passed: customers are being told just now."""
+    """Leave the reminder out if its time has passed: customers are being told just now.
+
+    It is noted as before its time, where none that was sent can be.
+    """
     if maintenance.remind_at is not None and maintenance.remind_at <= at:
-        maintenance.reminded_at = at
+        maintenance.reminded_at = maintenance.remind_at - _INSTANT
 
 
 def _set_components(maintenance: Maintenance, ids: Collection[int]) -> None:
     maintenance.components.set(Component.objects.filter(pk__in=ids, is_group=False))
+
+
+def _joining(maintenance: Maintenance, plan: Plan) -> set[int]:
+    """Return what the new plan puts under maintenance and the one before did not."""
+    before = set(maintenance.components.values_list("pk", flat=True))
+    is_same = maintenance.component_status == plan.component_status
+    return set(plan.components) - before if is_same else set(plan.components)
+
+
+# How far it is, to customers who hear of it only now.
+_NEWS = {
+    MaintenanceState.SCHEDULED: "maintenance_scheduled",
+    MaintenanceState.IN_PROGRESS: "maintenance_started",
+    MaintenanceState.VERIFYING: "maintenance_verifying",
+    MaintenanceState.COMPLETED: "maintenance_finished",
+    MaintenanceState.CANCELLED: "maintenance_cancelled",
+}
+
+
+def _tell_news(maintenance: Maintenance, *, at: datetime, author: User | None) -> None:
+    code = _NEWS[MaintenanceState(maintenance.state)]
+    tell(
+        maintenance,
+        "maintenance_missed" if maintenance.was_missed else code,
+        at=at,
+        author=author,
+        changes=[] if maintenance.is_over else unchanged(parts_of(maintenance)),
+        deliver=False if maintenance.is_over else None,
+    )
 
 
 def _let_go(maintenance: Maintenance, plan: Plan, *, at: datetime) -> None:

@@ -1,11 +1,20 @@
 """What every deed on planned work shares: the locked row, what is told, components that follow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+
+from django.db.models import OuterRef, Q, Subquery
 
 from accounts.models import User
 from incidents import spoken, wording
-from incidents.models import Component, Maintenance, MaintenanceChange, MaintenanceUpdate
+from incidents.models import (
+    Component,
+    ComponentChange,
+    Incident,
+    Maintenance,
+    MaintenanceChange,
+    MaintenanceUpdate,
+)
 from incidents.operations.history import move_component
 from incidents.operations.record import announce
 from incidents.values import ComponentStatus, zone
@@ -75,12 +84,14 @@ def unchanged(parts: Iterable[Component]) -> list[Change]:
     return [(part, part.status) for part in parts]
 
 
-def take_components(maintenance: Maintenance, *, at: datetime) -> list[Change]:
+def take_components(
+    maintenance: Maintenance, *, at: datetime, only: Collection[int] | None = None
+) -> list[Change]:
     """Put its components under maintenance; return all of them, each with its status before.
 
     One that is worse, by an open incident or by hand, stays so.
     """
-    parts = parts_of(maintenance)
+    parts = _among(parts_of(maintenance), only)
     changes = unchanged(parts)
     if maintenance.component_status == ComponentStatus.UNDER_MAINTENANCE:
         for part in parts:
@@ -90,22 +101,41 @@ def take_components(maintenance: Maintenance, *, at: datetime) -> list[Change]:
 
 
 def release_components(
-    maintenance: Maintenance, *, at: datetime, only: Iterable[int] | None = None
+    maintenance: Maintenance, *, at: datetime, only: Collection[int] | None = None
 ) -> list[Change]:
     """Make its components work again; return all of them, each with its status before.
 
     One that is not under maintenance any more stays as it is, and so does one on which another
-    maintenance is at work.
+    maintenance is at work, or that an open incident has put there.
     """
-    parts = [part for part in parts_of(maintenance) if only is None or part.pk in set(only)]
+    parts = _among(parts_of(maintenance), only)
     changes = unchanged(parts)
     if maintenance.component_status == ComponentStatus.UNDER_MAINTENANCE:
         # Asked once the components are locked: of two that finish at once, the second lets go.
-        held = worked_on(except_for=maintenance)
+        held = worked_on(except_for=maintenance) | _held_by_incidents()
         for part in parts:
             if part.status == ComponentStatus.UNDER_MAINTENANCE and part.pk not in held:
                 move_component(part, ComponentStatus.OPERATIONAL, at=at)
     return changes
+
+
+def _among(parts: list[Component], only: Collection[int] | None) -> list[Component]:
+    return [part for part in parts if only is None or part.pk in only]
+
+
+def _held_by_incidents() -> set[int]:
+    """Return the ids of the components that open incidents have under maintenance.
+
+    One of which an incident said something else last was put there by the maintenance itself.
+    """
+    said = ComponentChange.objects.filter(
+        component=OuterRef("component"), update__incident=OuterRef("incident")
+    ).order_by("-pk")
+    held = Incident.components.through.objects.filter(incident__in=Incident.objects.open())
+    found = held.annotate(said=Subquery(said.values("new_status")[:1])).filter(
+        Q(said=None) | Q(said=ComponentStatus.UNDER_MAINTENANCE)
+    )
+    return set(found.values_list("component", flat=True))
 
 
 def worked_on(*, except_for: Maintenance | None = None) -> set[int]:

@@ -87,6 +87,31 @@ class TestBackfillIncident:
         stretches = list(down.values_list("began_at", "ended_at"))
         assert stretches == ([(NOON, NOON + 2 * HOUR)] if corrects else [])
 
+    def test_makes_the_history_worse_and_never_better(self) -> None:
+        tours = _tours()
+        for status, at in ((DOWN, NOON), (ComponentStatus.OPERATIONAL, NOON + HOUR)):
+            operations.set_component_status(component_id=tours.pk, status=status, at=at)
+
+        _backfilled(
+            began_at=NOON - HOUR,
+            updates=[],
+            components={tours.pk: ComponentStatus.DEGRADED_PERFORMANCE},
+        )
+
+        rows = tours.intervals.oldest_first().values_list("status", "began_at", "ended_at")
+        assert list(rows) == [
+            ("operational", NOON - 100 * HOUR, NOON - HOUR),
+            ("degraded_performance", NOON - HOUR, NOON),
+            ("major_outage", NOON, NOON + HOUR),
+            ("degraded_performance", NOON + HOUR, NOON + 2 * HOUR),
+            ("operational", NOON + 2 * HOUR, None),
+        ]
+
+    def test_can_be_told_as_over_later_than_it_was(self) -> None:
+        update = PastUpdate(at=NOON + 3 * HOUR, phase=Phase.RESOLVED, body="It is over.")
+
+        assert _backfilled(updates=[update]).resolved_at == NOON + 2 * HOUR
+
     @pytest.mark.parametrize(
         ("changes", "refusal"),
         [
@@ -103,6 +128,21 @@ class TestBackfillIncident:
                 ]},
                 operations.PhasesRunBackwards,
             ),
+            (
+                {"updates": [
+                    PastUpdate(at=NOON + 2 * HOUR, phase=Phase.INVESTIGATING, body="We look"),
+                ]},
+                operations.ToldAfterItsEnd,
+            ),
+            (
+                {"updates": [
+                    PastUpdate(at=NOON + 3 * HOUR, phase=Phase.MONITORING, body="It is back"),
+                    PastUpdate(at=NOON + 4 * HOUR, phase=Phase.RESOLVED, body="It is over"),
+                ]},
+                operations.ToldAfterItsEnd,
+            ),
+            ({"began_at": NOON.replace(year=202)}, operations.OutOfTime),
+            ({"ended_at": NOON.replace(year=9999)}, operations.OutOfTime),
         ],
     )  # fmt: skip
     def test_refuses_what_cannot_have_been(
@@ -113,10 +153,38 @@ class TestBackfillIncident:
 
         assert not Incident.objects.exists()
 
-    def test_keeps_nothing_when_the_history_begins_later(self) -> None:
+    def test_corrects_only_what_lies_behind_the_start_of_a_component(self) -> None:
         tours = operations.add_component(name="Tours", at=NOON + HOUR)
 
-        with pytest.raises(Exception, match="begins later"):
-            _backfilled(components={tours.pk: DOWN})
+        _backfilled(components={tours.pk: DOWN})
 
-        assert not Incident.objects.exists()
+        rows = tours.intervals.oldest_first().values_list("status", "began_at", "ended_at")
+        assert list(rows) == [
+            ("major_outage", NOON + HOUR, NOON + 2 * HOUR),
+            ("operational", NOON + 2 * HOUR, None),
+        ]
+
+    def test_leaves_the_history_alone_that_begins_after_it(self) -> None:
+        tours = operations.add_component(name="Tours", at=NOON + 3 * HOUR)
+
+        incident = _backfilled(components={tours.pk: DOWN})
+
+        rows = tours.intervals.values_list("status", "began_at", "ended_at")
+        assert list(rows) == [("operational", NOON + 3 * HOUR, None)]
+        assert list(incident.components.all()) == [tours]
+
+
+def test_says_of_which_components_not_all_can_be_corrected() -> None:
+    whole, part, nothing = (
+        operations.add_component(name=name, at=at)
+        for name, at in (("A", NOON), ("B", NOON + HOUR), ("C", NOON + 2 * HOUR))
+    )
+
+    found = operations.beyond_history(
+        [whole.pk, part.pk, nothing.pk], began_at=NOON, ended_at=NOON + 2 * HOUR
+    )
+
+    assert [(row.component, row.corrected_from) for row in found] == [
+        (part, NOON + HOUR),
+        (nothing, None),
+    ]

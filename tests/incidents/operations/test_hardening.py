@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from incidents import operations, queries
 from incidents.models import Component, Incident
@@ -162,6 +163,18 @@ def test_reopening_tells_customers_who_knew() -> None:
     assert told.phase == Phase.INVESTIGATING
     assert "open again" in told.body
     assert "alarm" not in told.body
+    assert set(told.translations) == {"nl", "de", "fr"}
+
+
+def test_reopening_speaks_to_customers_whatever_the_desk_speaks() -> None:
+    incident = IncidentFactory.create(over=True)
+
+    with translation.override("nl"):
+        operations.reopen_incident(incident_id=incident.pk, reason="alarm", at=NOON, author=None)
+
+    told = incident.updates.published().get()
+    assert told.body == "This incident is open again. We are looking into it."
+    assert told.translations["nl"] == "Deze storing is weer open. We zoeken het uit."
 
 
 def test_reopening_is_refused_while_another_has_the_key() -> None:

@@ -184,15 +184,20 @@ class TestEveryDeedThatSetsAStatus:
 
 
 class TestTheStartOfAHistory:
-    def test_is_the_start_date(self) -> None:
-        tours = _added(start_on=date(2025, 6, 1))
-
-        assert _rows(tours) == [(OPERATIONAL, datetime(2025, 6, 1, tzinfo=UTC), None)]
-
-    def test_is_now_for_what_starts_in_the_future(self) -> None:
-        tours = _added(start_on=date(2027, 6, 1))
+    @pytest.mark.parametrize("start", [date(2025, 6, 1), date(2027, 6, 1)])
+    def test_is_when_it_was_added_whatever_the_start_date(self, start: date) -> None:
+        tours = _added(start_on=start)
 
         assert _rows(tours) == [(OPERATIONAL, NOON, None)]
+
+    @pytest.mark.parametrize("start", [date(202, 1, 1), date(9999, 12, 31)])
+    def test_is_in_no_year_that_cannot_be_meant(self, start: date) -> None:
+        tours = _added()
+
+        with pytest.raises(operations.OutOfTime):
+            _added(start_on=start)
+        with pytest.raises(operations.OutOfTime):
+            self._edit(tours, start_on=start)
 
     def test_a_group_has_none(self) -> None:
         assert _rows(_added(is_group=True)) == []
@@ -205,27 +210,13 @@ class TestTheStartOfAHistory:
             **values,  # type: ignore[arg-type]
         )
 
-    def test_an_earlier_one_lengthens_it(self) -> None:
+    @pytest.mark.parametrize("start", [date(2025, 6, 1), date(2026, 2, 1)])
+    def test_another_start_date_adds_nothing_and_takes_nothing_away(self, start: date) -> None:
         tours = _added()
-
-        self._edit(tours, start_on=date(2025, 6, 1))
-
-        assert _rows(tours) == [(OPERATIONAL, datetime(2025, 6, 1, tzinfo=UTC), None)]
-
-    def test_an_earlier_one_does_not_lengthen_an_outage(self) -> None:
-        start = datetime(2025, 6, 1, tzinfo=UTC)
-        tours = _added()
-        _move(tours, (MAJOR, NOON))
-
-        self._edit(tours, start_on=start.date())
-
-        assert _rows(tours) == [(OPERATIONAL, start, NOON), (MAJOR, NOON, None)]
-
-    def test_a_later_one_takes_nothing_away(self) -> None:
-        tours = _added(start_on=date(2025, 6, 1))
+        _move(tours, (MAJOR, NOON + HOUR))
         before = _rows(tours)
 
-        self._edit(tours, start_on=date(2026, 1, 1))
+        self._edit(tours, start_on=start)
 
         assert _rows(tours) == before
 
@@ -323,6 +314,53 @@ class TestRewriteHistory:
 
         with pytest.raises(operations.StretchBeforeTheStart):
             self._rewrite(tours, MAJOR, 1, 2)
+
+    def test_states_what_was_before_the_record_from_the_start_date_on(self) -> None:
+        tours = _added(start_on=date(2026, 1, 12))
+
+        self._rewrite(tours, OPERATIONAL, -12, -2)
+
+        assert _rows(tours) == [
+            (OPERATIONAL, NOON - 12 * HOUR, NOON - 2 * HOUR),
+            (OPERATIONAL, NOON, None),
+        ]
+        with pytest.raises(operations.StretchBeforeTheStart):
+            self._rewrite(tours, OPERATIONAL, -13, -2)
+
+    def test_refuses_a_year_that_cannot_be_meant(self, tours: Component) -> None:
+        with pytest.raises(operations.OutOfTime):
+            operations.rewrite_history(
+                component_id=tours.pk,
+                status=MAJOR,
+                since=datetime(202, 1, 12, tzinfo=UTC),
+                until=NOON + HOUR,
+                at=NOON + 10 * HOUR,
+                author=None,
+            )
+
+    def test_can_leave_what_is_worse(self) -> None:
+        dice = random.Random(5)
+        moments = [NOON + minute * MINUTE for minute in range(0, 300, 7)]
+        tours = _added()
+        for _round in range(30):
+            before = {moment: _status_at(tours, moment) for moment in moments}
+            since, until = (NOON + edge * MINUTE for edge in sorted(dice.sample(range(300), 2)))
+            status = dice.choice(list(ComponentStatus))
+
+            operations.rewrite_history(
+                component_id=tours.pk,
+                status=status,
+                since=since,
+                until=until,
+                at=NOON + 10 * HOUR,
+                author=None,
+                keeps_worse=True,
+            )
+
+            for moment, was in before.items():
+                worst = max(status, ComponentStatus(was), key=lambda status: status.rank)
+                assert _status_at(tours, moment) == (worst if since <= moment < until else was)
+            _assert_is_whole(_rows(tours), tours)
 
     @pytest.mark.parametrize("until", [1, 0.5])
     def test_refuses_no_time_at_all(self, tours: Component, until: float) -> None:

@@ -47,7 +47,7 @@ class TestImportReading:
     def test_its_figures_are_those_of_the_report(self) -> None:
         incident = _import()
 
-        figures = queries.figures(incident)
+        figures = queries.figures(incident, at=NOON)
         assert str(figures.detect) == "0:16:00"
         assert str(figures.first_update) == "8:00:00"
         assert str(figures.mitigate) == "1 day, 6:41:00"

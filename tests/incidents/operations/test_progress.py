@@ -30,6 +30,7 @@ HALF = Progress(
     eta_high_at=NOON + 20 * MINUTE,
     eta_basis="the rate of the last minute",
     data_until_at=NOON - HOUR,
+    is_checked=True,
 )
 
 
@@ -57,6 +58,66 @@ def _event(incident: Incident, event: JobEvent, progress: Progress, *, number: i
 
 def _told(incident: Incident) -> list[str]:
     return [update.body for update in incident.updates.published().newest_first()]
+
+
+class TestSeveralRestores:
+    def event(
+        self, incident: Incident, key: str, event: JobEvent, state: ProgressState, subject: str = ""
+    ) -> None:
+        operations.report_event(
+            incident_id=incident.pk, key=key, title="Database restore", event=event, number=1,
+            progress=replace(HALF, state=state, subject=subject), at=NOON,
+        )  # fmt: skip
+
+    def test_one_that_failed_keeps_the_other_databases_from_saying_that_all_is_back(self) -> None:
+        incident = IncidentFactory.create()
+        for key, subject in (("restore-1", "A"), ("restore-2", "B")):
+            self.event(incident, key, JobEvent.STARTED, ProgressState.RUNNING, subject)
+        self.event(incident, "restore-1", JobEvent.FAILED, ProgressState.FAILED, "A")
+        self.event(incident, "restore-2", JobEvent.FINISHED, ProgressState.SUCCEEDED, "B")
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.IDENTIFIED
+        assert not any("is back" in told for told in _told(incident))
+
+        self.event(incident, "restore-3", JobEvent.FINISHED, ProgressState.SUCCEEDED, "A")
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.MONITORING
+        assert "is back and has been checked" in _told(incident)[0]
+
+    def test_one_that_failed_after_it_had_been_back_once_holds_it_back(self) -> None:
+        incident = IncidentFactory.create()
+        self.event(incident, "restore-1", JobEvent.FINISHED, ProgressState.SUCCEEDED, "A")
+        self.event(incident, "restore-2", JobEvent.FAILED, ProgressState.FAILED, "A")
+        before = _told(incident)
+
+        self.event(incident, "restore-3", JobEvent.FINISHED, ProgressState.SUCCEEDED, "B")
+
+        assert _told(incident) == before
+
+    def test_one_that_failed_does_not_silence_the_one_that_did_it(self) -> None:
+        incident = IncidentFactory.create()
+        for key in ("restore-1", "restore-2"):
+            self.event(incident, key, JobEvent.STARTED, ProgressState.RUNNING)
+        self.event(incident, "restore-1", JobEvent.FAILED, ProgressState.FAILED)
+        self.event(incident, "restore-2", JobEvent.FINISHED, ProgressState.SUCCEEDED)
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.MONITORING
+        assert "is back and has been checked" in _told(incident)[0]
+
+    @pytest.mark.parametrize("state", [ProgressState.RUNNING, ProgressState.WAITING])
+    def test_one_at_work_keeps_the_other_from_saying_that_all_is_back(
+        self, state: ProgressState
+    ) -> None:
+        incident = IncidentFactory.create()
+        for key in ("restore-1", "restore-2"):
+            self.event(incident, key, JobEvent.STARTED, state)
+        self.event(incident, "restore-2", JobEvent.FINISHED, ProgressState.SUCCEEDED)
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.IDENTIFIED
 
 
 class TestReportProgress:
@@ -196,6 +257,22 @@ class TestReportEvent:
         assert incident.promises.get(kind=PromiseKind.ETA).outcome == PromiseOutcome.MET
         assert incident.progress_reports.get().ended_at == NOON
         assert "All data up to 12 January 11:00 UTC is back" in _told(incident)[0]
+
+    def test_what_was_not_looked_at_in_full_is_not_said_to_be_checked(self) -> None:
+        incident = IncidentFactory.create()
+
+        unsure = replace(HALF, state=ProgressState.SUCCEEDED, is_checked=False)
+        _event(incident, JobEvent.FINISHED, unsure)
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.MONITORING
+        update = incident.updates.published().get()
+        assert update.body == (
+            "All data up to 12 January 11:00 UTC is back, and could not be checked in full. "
+            "We are watching the service."
+        )
+        assert set(update.translations) == {"nl", "de", "fr"}
+        assert "not checked in full" in queries.timeline(incident.pk)[0].text
 
     def test_waits_for_approval_where_staff_want_that(self) -> None:
         incident = IncidentFactory.create(progress_policy=ProgressPolicy.DRAFT)

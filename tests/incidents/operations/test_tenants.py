@@ -104,6 +104,21 @@ class TestRenewLookupCode:
         assert after.coded_at == NOON + HOUR
 
 
+class TestRemoveTenant:
+    def test_forgets_it_and_what_it_was_told_and_says_so_once(
+        self, heard: list[Any], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    ) -> None:
+        (key,) = registered(1)
+        ProgressReportFactory.create(key="restore-1")
+        operations.report_tenants(key="restore-1", tenants=[news(key)], at=NOON)
+        with django_capture_on_commit_callbacks(execute=True):
+            removed = [operations.remove_tenant(key=key) for _again in range(2)]
+
+        assert removed == [True, False]
+        assert len(heard) == 1
+        assert not TenantProgress.objects.exists()
+
+
 class TestReportTenants:
     @pytest.fixture
     def report(self) -> ProgressReport:
