@@ -14,6 +14,7 @@ urlpatterns = [
     path("databases/<int:pk>/proof/", views.set_proof_terms, name="proof-set"),
     path("databases/<int:pk>/tenants/", views.list_tenants, name="tenant-list"),
     path("tenants/<int:pk>/code/", views.renew_code, name="tenant-code"),
+    path("tenants/<int:pk>/remove/", views.remove_tenant, name="tenant-remove"),
     path("restores/", views.list_restores, name="restore-list"),
     path("restores/request/", views.request_restore, name="restore-request"),
     path("restores/<int:pk>/", views.show_restore, name="restore-detail"),

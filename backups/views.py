@@ -154,6 +154,17 @@ def renew_code(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "backups/tenant_code.html", {"tenant": tenant})
 
 
+@staff_required
+def remove_tenant(request: HttpRequest, pk: int) -> HttpResponse:
+    """Unregister a tenant, once that is confirmed."""
+    tenant = get_object_or_404(Tenant.objects.select_related("database"), pk=pk)
+    if request.method == "POST":
+        operations.unregister_tenant(tenant_id=pk)
+        messages.success(request, _("%s is removed, and its page with it.") % tenant)
+        return redirect("backups:tenant-list", pk=tenant.database_id)
+    return render(request, "backups/tenant_remove.html", {"tenant": tenant})
+
+
 @require_GET
 @staff_required
 def list_restores(request: HttpRequest) -> HttpResponse:

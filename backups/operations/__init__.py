@@ -17,6 +17,7 @@ from backups.operations.registration import (
     register_tenants,
     renew_code,
     set_proof_terms,
+    unregister_tenant,
 )
 from backups.operations.restores import (
     NoBackup,
@@ -54,4 +55,5 @@ __all__ = [
     "set_proof_terms",
     "sync_backups",
     "take_backup",
+    "unregister_tenant",
 ]

@@ -200,6 +200,17 @@ def renew_code(*, tenant_id: int, at: datetime) -> Known:
         return record.renew_lookup_code(tenant_id=known.pk, at=at)
 
 
+def unregister_tenant(*, tenant_id: int) -> None:
+    """Forget a customer's database: no restore looks at it any more, and its page is gone.
+
+    The database and its backups stay as they are, and so does what restores found in it.
+    """
+    with transaction.atomic():
+        tenant = Tenant.objects.get(pk=tenant_id)
+        record.remove_tenant(key=tenant.key)
+        tenant.delete()
+
+
 def _new_tenant(
     database_id: int, name: str, public_code: str, *, priority: int = 100, at: datetime
 ) -> Tenant:

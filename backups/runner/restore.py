@@ -112,15 +112,16 @@ class Restoration:
         self._go_through(RestorePhase.REPLAY, self._replay_of(plan).steps())
 
     def _verify(self, plan: Plan) -> None:
+        # Only what this look finds counts: nobody is told what an earlier one found.
+        evidence: Evidence = {}
+        self._job.evidence = evidence
         self._telling.begin(RestorePhase.VERIFY, unit="items")
         replay = self._replay_of(plan)
         replay.require_target_reached()
-        self._count(plan, replay)
+        self._count(plan, replay, evidence)
         self._workspace.passed("verified")
 
-    def _count(self, plan: Plan, replay: Replay) -> None:
-        evidence: Evidence = {}
-        self._job.evidence = evidence
+    def _count(self, plan: Plan, replay: Replay, evidence: Evidence) -> None:
         counting = count_tenants(
             replay,
             in_order(self._job),

@@ -14,6 +14,7 @@ from backups import estimate
 from backups.models import JobState, RestoreAttempt, RestoreJob, RestorePhase, RestoreStep
 from backups.runner import tenants
 from backups.runner.lease import Clock, Lease
+from backups.runner.verification import are_whole
 from backups.steps import Step
 from incidents.errors import Refused
 from incidents.operations.progress import JobEvent, Progress, report_event, report_progress
@@ -62,6 +63,8 @@ def figures_of(
         eta_basis=job.eta_basis,
         data_until_at=promised_until(job),
         attempts=attempts,
+        subject=job.database.key,
+        is_checked=are_whole(job.evidence),
     )
 
 
@@ -117,6 +120,7 @@ class Telling:
         self._now = now
         self._tenants = tenants.Tenants(job)
         self._pace = estimate.Pace()
+        self._phase, self._unit = RestorePhase(job.phase), job.unit
         self._stored = float("-inf")
         self._waiting_told_at: datetime | None = None
         # What comes after a phase, for the estimate of the whole.
@@ -124,18 +128,24 @@ class Telling:
         self.replay_bytes = 0
 
     def begin(self, phase: RestorePhase, *, unit: str = "bytes") -> None:
-        """Enter a phase; a phase entered again goes on where it was."""
+        """Enter a phase.
+
+        Of one that an earlier attempt was in, nothing is told before a step says how far it is:
+        what was told last stands. One that was passed is told again only if it takes its time.
+        """
         self._lease.check()
         at = self._now()
-        RestoreStep.objects.get_or_create(
+        known, is_fresh = RestoreStep.objects.get_or_create(
             job=self._job, phase=phase, defaults={"began_at": at, "unit": unit}
         )
         self._attempt.phase = phase
         self._attempt.save(update_fields=["phase"])
-        self._job.phase, self._job.unit = phase, unit
-        self._job.done, self._job.total, self._job.rate = 0, None, None
+        self._phase, self._unit = phase, unit
         self._pace = estimate.Pace()
-        self._store(Step(done=0), at=at)
+        if is_fresh:
+            self._store(Step(done=0), at=at)
+        else:
+            self._stored = float("-inf") if known.ended_at is None else time.monotonic()
 
     def step(self, step: Step) -> None:
         """Take a step down, and tell it if the last one told is two seconds old."""
@@ -156,10 +166,12 @@ class Telling:
         """Leave a phase that is done; told once, however often it is passed."""
         self._lease.check()
         at = self._now()
-        self._store(step, at=at)
         fresh = RestoreStep.objects.filter(job=self._job, phase=phase, ended_at=None).update(
             ended_at=at, done=step.done, total=step.total
         )
+        # Where it was passed before, what was told of a later phase may still stand.
+        if fresh or self._job.phase == phase:
+            self._store(step, at=at)
         # That it is ready is an event of its own.
         if fresh and phase != RestorePhase.READY:
             self.event(JobEvent.PHASE_DONE, number=ORDER.index(phase), at=at)
@@ -215,6 +227,7 @@ class Telling:
     def _store(self, step: Step, *, at: datetime) -> None:
         self._stored = time.monotonic()
         job = self._job
+        job.phase, job.unit = self._phase, self._unit
         job.total = step.total
         job.done = step.done if step.total is None else min(step.done, step.total)
         job.rate = self._pace.rate() or None

@@ -1,7 +1,8 @@
 """Saying how far each tenant of a restore is, in the order in which they come back.
 
-While the cluster comes back, so do all of them. Then they are looked at one by one: those that
-were looked at are verified, the others have their place and their own estimate.
+While the cluster comes back, so do all of them. Then they are looked at one by one: those of which
+every table was counted are verified, those not looked at yet have their place and their own
+estimate. What counts is the evidence, never the order.
 """
 
 import logging
@@ -13,6 +14,7 @@ from django.db import DatabaseError, connection
 
 from backups import estimate
 from backups.models import JobState, RestoreJob, RestorePhase, Tenant
+from backups.runner.verification import Evidence, is_absent, is_whole
 from incidents.operations.tenants import TenantNews, has_moved, report_tenants
 from incidents.values import TenantState
 
@@ -43,7 +45,7 @@ class Tenants:
         job = self._job
         if job.incident_id is None:
             return
-        says = (job.phase, until, job.done if job.phase == RestorePhase.VERIFY else 0)
+        says = (job.phase, until, len(job.evidence))
         whole = self._restoring("", until)
         is_news = says != self._said or has_moved(self._estimate, whole, at=at)
         if not is_news or time.monotonic() < self._rest_until:
@@ -61,9 +63,10 @@ class Tenants:
             self._all = in_order(self._job)
         phase = RestorePhase(self._job.phase)
         if phase in (RestorePhase.VERIFY, RestorePhase.READY):
-            seen = self._job.done if phase == RestorePhase.VERIFY else len(self._all)
-            return _looked_at(self._job, self._all[:seen], until) + _in_turn(
-                self._all[seen:], at=at, until=until, left=left
+            seen = self._job.evidence
+            coming = [tenant for tenant in self._all if tenant.public_code not in seen]
+            return _looked_at(self._job, self._all, until) + _in_turn(
+                coming, at=at, until=until, left=left
             )
         return [self._restoring(tenant.key, until) for tenant in self._all]
 
@@ -99,25 +102,29 @@ def tell_waiting(job: RestoreJob, *, until: datetime | None, at: datetime) -> No
 def tell_end(job: RestoreJob, *, at: datetime) -> None:
     """Say what a job that is over, or has stopped, leaves: verified data, or no claim at all."""
     tenants = in_order(job)
+    told = {each.key: TenantNews(key=each.key, state=TenantState.WAITING) for each in tenants}
     if job.state == JobState.SUCCEEDED:
-        news = _looked_at(job, tenants, job.data_until_at)
-    else:
-        news = [TenantNews(key=tenant.key, state=TenantState.WAITING) for tenant in tenants]
-    _push(job, news, at=at)
+        told |= {news.key: news for news in _looked_at(job, tenants, job.data_until_at)}
+    _push(job, list(told.values()), at=at)
 
 
 def _looked_at(
     job: RestoreJob, tenants: Sequence[Tenant], until: datetime | None
 ) -> list[TenantNews]:
-    absent = {code for code, found in job.evidence.items() if found.get("absent")}
+    """Return what is told of those that have evidence, and of nobody else."""
+    evidence = job.evidence
     return [
-        TenantNews(
-            key=tenant.key,
-            state=(TenantState.ABSENT if tenant.public_code in absent else TenantState.VERIFIED),
-            data_until_at=until,
-        )
+        TenantNews(key=tenant.key, state=_found(evidence[tenant.public_code]), data_until_at=until)
         for tenant in tenants
+        if tenant.public_code in evidence
     ]
+
+
+def _found(found: Evidence) -> TenantState:
+    if is_absent(found):
+        return TenantState.ABSENT
+    # Without a place in the row it says: looked at, and not all of it could be counted.
+    return TenantState.VERIFIED if is_whole(found) else TenantState.RESTORED
 
 
 def _in_turn(

@@ -22,6 +22,27 @@ TABLES = """
 Evidence = dict[str, Any]
 
 
+def is_absent(found: Evidence) -> bool:
+    """Whether a tenant's evidence says that it did not exist yet at the target."""
+    return bool(found.get("absent"))
+
+
+def is_whole(found: Evidence) -> bool:
+    """Whether a tenant's evidence says that every one of its tables was counted."""
+    return "rows" in found and not found.get("uncounted")
+
+
+def are_whole(evidence: Evidence) -> bool:
+    """Whether everything that came back was counted; never so where nothing was looked at."""
+    seen = [found for found in evidence.values() if not is_absent(found)]
+    return bool(seen) and all(is_whole(found) for found in seen)
+
+
+def has_rows(evidence: Evidence) -> bool:
+    """Whether rows of anybody were read back at all."""
+    return any(any(found.get("rows", {}).values()) for found in evidence.values())
+
+
 def count_tenants(
     replay: Replay, tenants: list[Tenant], *, data_until_at: datetime, evidence: Evidence
 ) -> Iterator[Step]:
@@ -39,7 +60,7 @@ def count_tenants(
             with replay.connect(tenant.name) as connection:
                 evidence[tenant.public_code] = _count(connection)
         except psycopg.OperationalError as error:
-            if not _is_absent(error):
+            if not _says_absent(error):
                 raise VerificationFailed(f"{tenant.name}: {error}") from error
             if tenant.registered_at <= data_until_at:
                 raise VerificationFailed(f"the database {tenant.name} did not come back") from error
@@ -66,6 +87,6 @@ def _count(connection: "psycopg.Connection[tuple[object, ...]]") -> dict[str, An
     return {"rows": rows, "uncounted": uncounted}
 
 
-def _is_absent(error: psycopg.OperationalError) -> bool:
+def _says_absent(error: psycopg.OperationalError) -> bool:
     # A refused connection carries no SQLSTATE in psycopg, only the server's words.
     return "does not exist" in str(error)

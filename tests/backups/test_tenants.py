@@ -1,7 +1,8 @@
 """What a restore says of its tenants: from the queue to the last one that is verified."""
 
 import json
-from datetime import datetime, timedelta
+import os
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -14,12 +15,11 @@ from django.urls import reverse
 
 from backups import operations, runner
 from backups.estimate import Remaining
-from backups.models import Backup, Database, JobState, RestoreAttempt, RestoreJob, RestorePhase
+from backups.models import Database, JobState, RestoreAttempt, RestoreJob, RestorePhase
 from backups.runner import tenants
 from backups.runner.telling import Telling, tell_end
 from backups.steps import Step
-from incidents import queries
-from incidents.models import BackupProof, ProgressReport, TenantProgress
+from incidents.models import ProgressReport, TenantProgress
 from incidents.models import Tenant as Known
 from incidents.values import ProgressState
 from tests.backups.factories import DatabaseFactory, RecoveryTargetFactory, RestoreJobFactory
@@ -28,6 +28,7 @@ from tests.factories import HOUR, MINUTE, NOON, IncidentFactory, ResponderFactor
 pytestmark = pytest.mark.django_db
 
 NAMES = ("acme", "borealis", "cumulus")
+COUNTED = {"rows": {"public.notes": 3}, "uncounted": []}
 
 
 class _Lease:
@@ -83,6 +84,11 @@ def told() -> dict[str, tuple[str, int | None]]:
     }
 
 
+def found(**by_name: dict[str, Any]) -> dict[str, Any]:
+    """Return evidence by the tenants' public codes."""
+    return {f"customer {name}": what for name, what in by_name.items()}
+
+
 class TestQueued:
     def test_every_tenant_waits_at_its_place(self, database: Database) -> None:
         incident = IncidentFactory.create()
@@ -127,10 +133,12 @@ class TestUnderWay:
             assert set(told().values()) == {("restoring", None)}
         assert {row.data_until_at for row in TenantProgress.objects.all()} == {job.data_until_at}
 
-    def test_each_is_verified_as_it_is_looked_at(self, telling: Telling) -> None:
+    def test_each_is_verified_as_it_is_looked_at(self, telling: Telling, job: RestoreJob) -> None:
         telling.begin(RestorePhase.VERIFY, unit="items")
         seen = [told()]
-        for done in range(4):
+        for done, name in enumerate((None, *reversed(NAMES))):
+            if name:
+                job.evidence |= found(**{name: COUNTED})
             telling.step(Step(done=done, total=3))
             seen.append(told())
 
@@ -151,6 +159,35 @@ class TestUnderWay:
 
         assert told()["cumulus"] == ("absent", None)
         assert told()["borealis"] == ("verified", None)
+
+    def test_what_could_not_be_counted_is_not_said_to_be_verified(
+        self, telling: Telling, job: RestoreJob
+    ) -> None:
+        job.evidence = found(
+            cumulus={"rows": {}, "uncounted": ["public.orders"]},
+            borealis={"rows": {"public.notes": 3}, "uncounted": ["public.orders"]},
+        )
+        telling.begin(RestorePhase.VERIFY, unit="items")
+        telling.step(Step(done=2, total=3))
+
+        # Without a place: it was looked at, and that is all that is said.
+        assert told() == {
+            "cumulus": ("restored", None), "borealis": ("restored", None), "acme": ("restored", 1),
+        }  # fmt: skip
+
+    def test_one_registered_meanwhile_takes_nobodys_turn(
+        self, telling: Telling, job: RestoreJob
+    ) -> None:
+        job.evidence = found(cumulus=COUNTED)
+        operations.register_tenant(
+            database_id=job.database_id, name="late", public_code="customer late", priority=1,
+            at=NOON,
+        )  # fmt: skip
+        telling.begin(RestorePhase.VERIFY, unit="items")
+        telling.step(Step(done=1, total=3))
+
+        assert told()["cumulus"] == ("verified", None)
+        assert told()["late"][0] == "restored"
 
     def test_has_an_estimate_of_its_own_once_one_is_measured(
         self, job: RestoreJob, database: Database
@@ -204,10 +241,25 @@ class TestEnd:
     def test_what_succeeded_is_verified_for_all(self, telling: Telling, job: RestoreJob) -> None:
         telling.begin(RestorePhase.VERIFY, unit="items")
 
-        self.ended(job, JobState.SUCCEEDED)
+        evidence = found(**dict.fromkeys(NAMES, COUNTED))
+        self.ended(job, JobState.SUCCEEDED, evidence=evidence)
 
         assert set(told().values()) == {("verified", None)}
         assert ProgressReport.objects.get().state == ProgressState.SUCCEEDED
+
+    def test_what_nobody_looked_at_claims_nothing(self, telling: Telling, job: RestoreJob) -> None:
+        telling.begin(RestorePhase.VERIFY, unit="items")
+        operations.register_tenant(
+            database_id=job.database_id, name="late", public_code="customer late", at=NOON
+        )
+
+        evidence = found(acme=COUNTED, borealis={"rows": {}, "uncounted": ["public.orders"]})
+        self.ended(job, JobState.SUCCEEDED, evidence=evidence)
+
+        assert told() == {
+            "acme": ("verified", None), "borealis": ("restored", None),
+            "cumulus": ("waiting", None), "late": ("waiting", None),
+        }  # fmt: skip
 
     @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
     def test_what_stopped_claims_nothing(
@@ -267,6 +319,12 @@ class TestCodes:
             call_command("tenant_codes", database.name, "--format", form, stdout=out)
             assert all(code in out.getvalue() for code in codes)
 
+    def test_the_command_ends_quietly_when_nobody_reads_on(self, database: Database) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as pipe:
+            call_command("tenant_codes", database.name, stdout=pipe)
+
     def test_the_command_knows_which_databases_there_are(self) -> None:
         with pytest.raises(CommandError, match="There is no database"):
             call_command("tenant_codes", "nowhere")
@@ -305,11 +363,35 @@ class TestDesk:
         desk.post(address)
         assert Known.objects.get(key=tenant.key).lookup_code != old
 
+    def test_removes_one_once_confirmed(self, desk: Client, database: Database) -> None:
+        tenant = database.tenants.get(name="acme")
+        address = reverse("backups:tenant-remove", args=[tenant.pk])
+
+        assert "customer acme" in desk.get(address).content.decode()
+        assert database.tenants.count() == 3
+
+        desk.post(address)
+        assert set(database.tenants.values_list("name", flat=True)) == {"borealis", "cumulus"}
+        assert not Known.objects.filter(name="customer acme").exists()
+        assert desk.get(address).status_code == 404
+
+    def test_one_that_is_removed_meanwhile_does_not_stop_the_telling(
+        self, telling: Telling, job: RestoreJob
+    ) -> None:
+        telling.begin(RestorePhase.FETCH)
+        gone = job.database.tenants.get(name="acme")
+        operations.unregister_tenant(tenant_id=gone.pk)
+
+        telling.begin(RestorePhase.VERIFY, unit="items")
+
+        assert told() == {"cumulus": ("restored", 1), "borealis": ("restored", 2)}
+
     def test_is_for_staff(self, client: Client, database: Database) -> None:
         tenant = database.tenants.get(name="acme")
         for address in (
             reverse("backups:tenant-list", args=[database.pk]),
             reverse("backups:tenant-code", args=[tenant.pk]),
+            reverse("backups:tenant-remove", args=[tenant.pk]),
         ):
             assert "login" in client.get(address)["Location"]
 
@@ -324,74 +406,3 @@ class TestDesk:
             counts.append(len(asked))
 
         assert counts[0] == counts[1]
-
-
-class TestProofs:
-    def backed_up(self, database: Database, at: datetime, **fields: Any) -> None:
-        given: dict[str, Any] = {"is_finished": True, "engine_id": f"b{at:%H%M}"} | fields
-        Backup.objects.create(
-            database=database, label="daily", began_at=at - MINUTE, ended_at=at, timeline=1,
-            server_version=17, cluster_bytes=1, **given,
-        )  # fmt: skip
-
-    def test_without_a_public_name_nothing_is_said(self, database: Database) -> None:
-        self.backed_up(database, NOON)
-
-        runner.tell_proofs(at=NOON)
-
-        assert queries.proofs() == []
-
-    def test_says_what_is_on_record(self, database: Database) -> None:
-        self.backed_up(database, NOON - 2 * HOUR)
-        self.backed_up(database, NOON - HOUR)
-        self.backed_up(database, NOON, is_finished=False)
-        RestoreJobFactory.create(
-            database=database, state=JobState.SUCCEEDED, ended_at=NOON,
-            data_until_at=NOON - 3 * HOUR,
-        )  # fmt: skip
-        RestoreJobFactory.create(
-            database=database, state=JobState.FAILED, ended_at=NOON + HOUR, failure_code="x",
-            target=RecoveryTargetFactory.create(port=6001),
-        )  # fmt: skip
-        operations.set_proof_terms(
-            database_id=database.pk, public_name="Tours", backup_stale_after=None,
-            proof_stale_after=timedelta(days=7), at=NOON,
-        )  # fmt: skip
-
-        proof = BackupProof.objects.get()
-        assert (proof.name, proof.taken_at) == ("Tours", NOON - HOUR)
-        assert (proof.proven_at, proof.proven_until_at) == (NOON, NOON - 3 * HOUR)
-        assert (proof.proven_how, proof.proven_stale_after) == ("restore", timedelta(days=7))
-        assert proof.taken_stale_after == timedelta(hours=26)
-
-    def test_what_may_be_lost_at_most_is_how_old_a_backup_may_be(self, database: Database) -> None:
-        Database.objects.update(public_name="Tours", recovery_point_objective=4 * HOUR)
-
-        runner.tell_proofs(at=NOON)
-
-        assert BackupProof.objects.get().taken_stale_after == 4 * HOUR
-
-    def test_taking_the_name_away_takes_the_proof_away(
-        self, client: Client, database: Database
-    ) -> None:
-        client.force_login(ResponderFactory.create())
-        address = reverse("backups:proof-set", args=[database.pk])
-        client.post(address, {"public_name": "Tours", "backup_hours": "48", "proof_days": "90"})
-        proof = BackupProof.objects.get()
-        assert proof.taken_stale_after == timedelta(hours=48)
-        assert proof.proven_stale_after == timedelta(days=90)
-
-        client.post(address, {"public_name": ""})
-
-        assert not BackupProof.objects.exists()
-
-    def test_an_age_that_cannot_be_meant_is_refused(
-        self, client: Client, database: Database
-    ) -> None:
-        client.force_login(ResponderFactory.create())
-        address = reverse("backups:proof-set", args=[database.pk])
-
-        answer = client.post(address, {"public_name": "Tours", "backup_hours": "0"})
-
-        assert answer.status_code == 422
-        assert not BackupProof.objects.exists()

@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -27,7 +29,16 @@ class Command(BaseCommand):
             (tenant.name, known.name, known.spoken_code, f"/my/{known.lookup_code}")
             for tenant, known in operations.give_codes(database_id=database.pk, at=timezone.now())
         ]
-        match options["format"]:
+        try:
+            self._write(rows, options["format"])
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Whoever reads has seen enough. What is still held back must not fail at the exit.
+            with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+                os.dup2(nowhere.fileno(), self.stdout.fileno())
+
+    def _write(self, rows: list[tuple[str, str, str, str]], form: str) -> None:
+        match form:
             case "csv":
                 writer = csv.writer(self.stdout)
                 writer.writerow(_COLUMNS)
