@@ -8,19 +8,17 @@ from django.core.files.uploadedfile import UploadedFile
 from accounts.models import User
 from credentials import REFERENCE
 from incidents import queries
-from incidents.forms.fields import DeskForm
+from incidents.forms.fields import ComponentsField, DeskForm
 from incidents.forms.incident import zone_names
 from incidents.models import Component
-from statuspage.documents.v2 import full_name
 from statuspage.models import Access, Language, Page
 from statuspage.pictures import FORMATS, MOST_BYTES
 
 _PICTURES = ",".join(f"image/{kind.lower()}" for kind in FORMATS)
 
 
-class _Components(forms.ModelMultipleChoiceField[Component]):
-    def label_from_instance(self, obj: Component) -> str:
-        return full_name(obj)
+class _Viewers(forms.ModelMultipleChoiceField[User]):
+    none_yet = "There is nobody yet who has an account and is not staff."
 
 
 class NewPageForm(DeskForm):
@@ -103,7 +101,7 @@ class ContentForm(DeskForm):
         ],
         widget=forms.RadioSelect,
     )
-    components = _Components(
+    components = ComponentsField(
         label="Components",
         queryset=Component.objects.none(),
         required=False,
@@ -120,6 +118,7 @@ class ContentForm(DeskForm):
     has_backup_proof = forms.BooleanField(
         label="Proof of backups: when they were last taken, and last proven restorable",
         required=False,
+        help_text="Shown only where the page shows everything: it names every database.",
     )
 
     def __init__(self, page: Page, *args: Any) -> None:
@@ -133,8 +132,8 @@ class ContentForm(DeskForm):
             },
         )
         field = self.fields["components"]
-        assert isinstance(field, _Components)
-        field.queryset = queries.components()
+        assert isinstance(field, ComponentsField)
+        field.queryset = queries.component_tree()
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -212,12 +211,15 @@ class AccessForm(DeskForm):
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text="One a line: 10.0.0.0/8, 203.0.113.7, 2001:db8::/32.",
     )
-    viewers = forms.ModelMultipleChoiceField(
+    viewers = _Viewers(
         label="People who may sign in to read it",
         queryset=User.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="Staff may always.",
+        help_text=(
+            "Staff may always. A superuser adds other people under /desk/admin/, Users, without "
+            "“staff status”; then they stand here."
+        ),
     )
 
     def __init__(self, page: Page, *args: Any) -> None:
@@ -230,7 +232,7 @@ class AccessForm(DeskForm):
             },
         )
         field = self.fields["viewers"]
-        assert isinstance(field, forms.ModelMultipleChoiceField)
+        assert isinstance(field, _Viewers)
         field.queryset = User.objects.filter(is_active=True, is_staff=False).order_by("username")
 
 
@@ -255,8 +257,8 @@ class DirectoryForm(DeskForm):
         label="Folder",
         max_length=500,
         help_text=(
-            "The whole path of a folder that is there: /srv/status, or where another server’s "
-            "disk is mounted. The how-to has the lines for its web server."
+            "The whole path of an empty folder that is there: /srv/status, or where another "
+            "server’s disk is mounted. The how-to has the lines for its web server."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -308,7 +310,7 @@ class BucketForm(DeskForm):
         max_length=300,
         help_text=(
             "settings:NAME, env:NAME (then NAME_ACCESS_KEY and NAME_SECRET_KEY) or file:PATH. "
-            "The keys may write and delete there, and list it."
+            "The keys may read, write and delete there, and list it."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )

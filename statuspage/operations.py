@@ -281,18 +281,19 @@ def _publish_after(page: Page) -> None:
 def _own_address(url: str, page: Page) -> str:
     try:
         parts = urlsplit(url)
-        named = (parts.hostname, parts.port)
+        # A port that is no number shows only when it is asked for.
+        has_host = bool(parts.hostname) and parts.port != 0
     except ValueError as fault:
         raise NotAHost from fault
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+    if parts.scheme not in ("http", "https") or not has_host or parts.path.strip("/"):
         raise NotAHost
     if parts.query or parts.fragment or parts.username:
         raise NotAHost
-    for other in Page.objects.exclude(pk=page.pk):
-        theirs = urlsplit(other.url)
-        if (theirs.hostname, theirs.port) == named:
-            raise HostTaken
-    return url.rstrip("/")
+    page.url = url.rstrip("/")
+    hosts = set(publisher.hosts_of(page))
+    if any(hosts & set(publisher.hosts_of(other)) for other in Page.objects.exclude(pk=page.pk)):
+        raise HostTaken
+    return page.url
 
 
 def _refuse_unreadable(accent: str) -> None:

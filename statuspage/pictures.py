@@ -51,7 +51,13 @@ def _read(upload: bytes) -> Image.Image:
             if max(picture.size) > _MOST_SIDE:
                 raise BadPicture
             return picture.convert("RGBA")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as fault:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as fault:
         raise BadPicture from fault
 
 

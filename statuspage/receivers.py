@@ -1,12 +1,13 @@
-"""What happens when something that customers may see has changed: it is published, at once."""
+"""What the pages do for the record: publish each change at once, and say which zone is theirs."""
 
 import logging
 from typing import Any
 
 from django.dispatch import receiver
 
-from incidents.signals import public_state_changed, tenants_changed
+from incidents.signals import public_state_changed, tenants_changed, zone_wanted
 from statuspage import publisher
+from statuspage.models import Page
 
 logger = logging.getLogger(__name__)
 
@@ -31,3 +32,9 @@ def publish_tenants(*, count: int, **_signal: Any) -> None:
         publisher.request_tenants(count=count)
     except Exception:
         logger.exception("publishing what tenants see failed; it is tried again")
+
+
+@receiver(zone_wanted, dispatch_uid="statuspage.tell_zone")
+def tell_zone(**_signal: Any) -> str | None:
+    """Answer with the zone of the first page: most times at the desk are meant in it."""
+    return Page.objects.in_order().values_list("time_zone", flat=True).first()

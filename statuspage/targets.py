@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -32,6 +33,13 @@ class TargetPlaceTaken(Refused):
 class TargetPathUnusable(Refused):
     code = "target-path-unusable"
     message = _("Give the whole path of a folder that is not inside the published page's own.")
+
+
+class TargetEndpointUnusable(Refused):
+    code = "target-endpoint-unusable"
+    message = _(
+        "Give the storage’s address as https://HOST, without a name, a password or anything else."
+    )
 
 
 class TargetUnusable(Refused):
@@ -77,12 +85,16 @@ def add_bucket(
 ) -> PublishTarget:
     """Copy a page to an S3 bucket from now on. It is filled by the beat.
 
-    ``has_my_data`` copies the tenants' own documents, too: where nobody can list the names.
+    ``has_my_data`` copies the tenants' own documents, too: where nobody can list the names. The
+    server connects to whatever ``endpoint`` names, inside our networks, too: that is for staff.
 
     :raises PrivatePageHasNoTargets: if the page is private
+    :raises TargetEndpointUnusable: if the endpoint is no http(s) address, or has credentials in it
     :raises TargetNameTaken: if another target of the page has this name
     :raises TargetPlaceTaken: if another target lies there
     """
+    if endpoint and not _is_endpoint(endpoint):
+        raise TargetEndpointUnusable
     target = PublishTarget(
         name=name,
         kind=TargetKind.S3,
@@ -128,6 +140,20 @@ def try_target(*, target_id: int) -> None:
         targets.try_target(target)
     except targets.TargetFailed as failed:
         raise TargetUnusable(str(failed)) from failed
+
+
+def _is_endpoint(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        _port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        # Credentials are named, never kept; nor does an S3 endpoint have a query.
+        and not (parts.username is not None or parts.query or parts.fragment)
+    )
 
 
 def _add(target: PublishTarget, *, page_id: int, at: datetime) -> PublishTarget:

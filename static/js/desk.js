@@ -38,6 +38,37 @@
     if (question && !window.confirm(question)) event.preventDefault();
   });
 
+  // Of several forms on a page, each with data-saved-alone, one that is sent loses what is typed
+  // in the others.
+  const isOptionTurned = (option, index, options) =>
+    [...options].some((other) => other.defaultSelected)
+      ? option.selected !== option.defaultSelected
+      : option.selected && index > 0;
+
+  const isTyped = (field) => {
+    if (field.type === "checkbox" || field.type === "radio") {
+      return field.checked !== field.defaultChecked;
+    }
+    if (field.matches("select")) return [...field.options].some(isOptionTurned);
+    if (field.type === "file") return field.files.length > 0;
+    return field.matches("input, textarea") && field.value !== field.defaultValue;
+  };
+
+  // What was refused is shown again, and kept as little.
+  const isUnsaved = (form) =>
+    form.querySelector(".errorlist") !== null || [...form.elements].some(isTyped);
+
+  document.addEventListener("submit", (event) => {
+    const question = event.target.dataset.savedAlone;
+    if (!question || event.defaultPrevented) return;
+    const others = [...document.querySelectorAll("form[data-saved-alone]")];
+    const loses = others.some((form) => form !== event.target && isUnsaved(form));
+    if (loses && !window.confirm(question)) event.preventDefault();
+  });
+
+  // After a refused form, typing goes on where something is wrong.
+  focusOn("[aria-invalid='true']:not([type='hidden'])");
+
   // A page that no longer renews itself says so, with the time since when.
   const offline = document.getElementById("offline");
 

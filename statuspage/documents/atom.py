@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape as _escaped
 from xml.sax.saxutils import quoteattr
 
+from django.utils.dates import MONTHS_3
 from django.utils.html import strip_tags
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from incidents.models import Incident, Maintenance
-from incidents.values import MaintenanceState, Phase
+from incidents.values import MaintenanceState, Phase, local
 from statuspage.documents.bodies import as_plain, words_of
 from statuspage.documents.facts import Facts, last_said, last_told, said, told
 from statuspage.documents.maintenance import window
@@ -89,7 +91,7 @@ def _maintenance(facts: Facts, maintenance: Maintenance, host: str) -> str:
 def _maintenance_updates(facts: Facts, maintenance: Maintenance) -> Iterator[str]:
     updates = said(maintenance)
     earlier = [*(update.state for update in updates[1:]), ""]
-    for update, before in zip(updates, earlier, strict=True):
+    for update, before in zip(updates, earlier, strict=False):
         label = _("Update") if update.state == before else MaintenanceState(update.state).label
         yield _told(facts, update.published_at, str(label), words_of(update))
 
@@ -112,16 +114,16 @@ def _entry(
 def _updates(facts: Facts, incident: Incident) -> Iterator[str]:
     updates = told(incident)
     earlier = [*(update.phase for update in updates[1:]), ""]
-    for update, before in zip(updates, earlier, strict=True):
+    for update, before in zip(updates, earlier, strict=False):
         label = _("Update") if update.phase == before else Phase(update.phase).label
         at = update.published_at or update.created_at
         yield _told(facts, at, str(label), words_of(update))
 
 
 def _told(facts: Facts, moment: datetime, label: str, body: str) -> str:
-    at = moment.astimezone(facts.zone)
+    at = local(moment, facts.zone)
     return (
-        f"<p> <small>{at:%b} <var data-var='date'>{at.day}</var>, "
+        f"<p> <small>{capfirst(MONTHS_3[at.month])} <var data-var='date'>{at.day}</var>, "
         f"<var data-var='time'>{at:%H:%M}</var> {zone_name(at, facts.zone)}</small><br> "
         f"<strong>{label}</strong> - {as_plain(body)} </p>"
     )

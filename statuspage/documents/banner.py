@@ -7,13 +7,14 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from incidents.models import Incident
-from incidents.values import ImpactLevel
+from incidents.values import ComponentStatus, ImpactLevel
 from statuspage.documents import v2
 from statuspage.documents.facts import Facts
 from statuspage.documents.rollup import Rollup
 
 # From calm to grave; both vocabularies, that of the API and that of incidents.
 _GRAVITY = ("none", "maintenance", "minor", "major", "critical")
+_UNTROUBLED = (ComponentStatus.OPERATIONAL, ComponentStatus.UNDER_MAINTENANCE)
 _SENTENCES = {
     "All Systems Operational": _lazy("All systems operational"),
     "Service Under Maintenance": _lazy("Service under maintenance"),
@@ -96,6 +97,12 @@ def _sentence(facts: Facts, found: Rollup) -> str:
             "Components operational, %d open incidents",
             len(unresolved),
         ) % len(unresolved)
+    if unresolved and found.indicator == "maintenance":
+        return ngettext(
+            "Service under maintenance, %d open incident",
+            "Service under maintenance, %d open incidents",
+            len(unresolved),
+        ) % len(unresolved)
     if facts.running and found.indicator == "none":
         return _("Components operational, maintenance in progress")
     return str(_SENTENCES[found.description])
@@ -103,7 +110,8 @@ def _sentence(facts: Facts, found: Rollup) -> str:
 
 def _detail(facts: Facts, unresolved: list[Incident]) -> str:
     parts = [part for part in facts.components if not part.is_group]
-    troubled = sum(part.status != "operational" for part in parts)
+    # What is under maintenance is in no trouble: it is as it was planned.
+    troubled = sum(part.status not in _UNTROUBLED for part in parts)
     if troubled:
         figures = {"troubled": troubled, "all": len(parts), "open": len(unresolved)}
         if not unresolved:

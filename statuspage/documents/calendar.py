@@ -1,6 +1,7 @@
 """Planned work as a calendar that people subscribe to."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from icalendar import Calendar, Event, vText, vUri
@@ -22,12 +23,13 @@ _CANCELLED = MaintenanceState.CANCELLED
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
-def calendar(facts: Facts) -> bytes:
+def calendar(facts: Facts, maintenances: Iterable[Maintenance]) -> bytes:
     """Return what is to come, what runs and what was over within ninety days, as iCalendar.
 
-    An entry's UID is the maintenance's own, whatever the page is called and wherever it lies;
-    its SEQUENCE grows when its time or title changes and when it is called off. The same
-    maintenances give the same bytes.
+    ``maintenances`` are those of `incidents.queries.public_calendar`. An entry's UID is the
+    maintenance's own, whatever the page is called and wherever it lies; its SEQUENCE grows when
+    its time or title changes and when it is called off. The same maintenances give the same
+    bytes.
     """
     found = Calendar()
     found.add("prodid", _PRODUCT)
@@ -37,14 +39,9 @@ def calendar(facts: Facts) -> bytes:
     found.add("name", facts.page.name)
     found.add("x-wr-calname", facts.page.name)
     found.add("refresh-interval", _RENEW_EVERY, parameters={"value": "DURATION"})
-    for maintenance in sorted(facts.maintenances, key=lambda row: (row.scheduled_for, row.pk)):
-        if _is_kept(maintenance, facts.at):
-            found.add_component(_event(facts, maintenance))
+    for maintenance in maintenances:
+        found.add_component(_event(facts, maintenance))
     return bytes(found.to_ical())
-
-
-def _is_kept(maintenance: Maintenance, at: datetime) -> bool:
-    return not maintenance.is_over or maintenance.scheduled_until > at - KEPT_FOR
 
 
 def _event(facts: Facts, maintenance: Maintenance) -> Event:

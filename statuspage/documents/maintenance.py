@@ -10,11 +10,19 @@ from django.utils.translation import gettext as _
 
 from incidents.models import Maintenance, MaintenanceChange, MaintenanceUpdate
 from incidents.spoken import moment_within
-from incidents.values import ComponentStatus, MaintenanceState
+from incidents.values import MaintenanceState, local
 from statuspage.documents.bodies import as_html, first_words, words_of
 from statuspage.documents.clauses import Clauses
 from statuspage.documents.facts import Facts, parts_of, said
-from statuspage.documents.messages import LONG, Earlier, Message, Past, Said
+from statuspage.documents.messages import (
+    LONG,
+    Earlier,
+    Message,
+    Past,
+    Said,
+    affected_parts,
+    status_words,
+)
 from statuspage.documents.moments import clock, day, lasted, tagged, when, zone_name
 from statuspage.documents.v2 import full_name
 
@@ -53,10 +61,7 @@ def planned(facts: Facts, maintenance: Maintenance, clauses: Clauses, earlier: E
         is_over=maintenance.is_over,
         took_place=_took_place(facts, maintenance),
         afterwards=maintenance.was_written_afterwards,
-        affected=[
-            (full_name(part), facts.status_of(part), _status_words(facts.status_of(part)))
-            for part in parts_of(maintenance)
-        ],
+        affected=affected_parts(facts, parts_of(maintenance), is_open=maintenance.is_running),
         messages=_messages(facts, maintenance, earlier),
     )
 
@@ -83,19 +88,19 @@ def timing(facts: Facts, maintenance: Maintenance, clauses: Clauses) -> SafeStri
     at = _within(maintenance.ended_at, facts.zone)
     if maintenance.state == MaintenanceState.CANCELLED:
         return format_html(_("It was called off on {moment}."), moment=at)
-    if maintenance.began_at == maintenance.ended_at:
+    if maintenance.was_missed:
         return format_html(_("It was noted as over on {moment}."), moment=at)
     return format_html(_("It was finished on {moment}."), moment=at)
 
 
 def window(low: datetime, high: datetime, zone: tzinfo) -> SafeString:
     """Return a stretch of time, as elements: "14 January 2026, 02:00 – 04:00 CET"."""
-    one_day = low.astimezone(zone).date() == high.astimezone(zone).date()
+    one_day = local(low, zone).date() == local(high, zone).date()
     if one_day and zone_name(low, zone) == zone_name(high, zone):
         return format_html(
             _("{day}, {start} – {end}"),
             day=day(low, zone),
-            start=tagged(low, f"{low.astimezone(zone):%H:%M}"),
+            start=tagged(low, f"{local(low, zone):%H:%M}"),
             end=tagged(high, clock(high, zone)),
         )
     return format_html(
@@ -191,7 +196,7 @@ def _messages(facts: Facts, maintenance: Maintenance, earlier: Earlier) -> list[
     before = [*(update.state for update in updates[1:]), ""]
     return [
         _message(facts, update, earlier, repeated=update.state == state)
-        for update, state in zip(updates, before, strict=True)
+        for update, state in zip(updates, before, strict=False)
     ]
 
 
@@ -213,12 +218,8 @@ def _message(
             for body, until in earlier.get(update.pk, ())
         ],
         changes=[
-            (full_name(change.component), change.new_status, _status_words(change.new_status))
+            (full_name(change.component), change.new_status, status_words(change.new_status))
             for change in changes
             if change.old_status != change.new_status
         ],
     )
-
-
-def _status_words(status: str) -> str:
-    return str(ComponentStatus(status).label)

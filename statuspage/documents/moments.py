@@ -20,12 +20,12 @@ from incidents.spoken import month as month
 from incidents.spoken import number as number
 from incidents.spoken import share as share
 from incidents.spoken import zone_name as zone_name
-from incidents.values import Precision
+from incidents.values import Precision, local
 
 
 def iso(at: datetime, zone: tzinfo) -> str:
     """Return a time as the public API writes it: milliseconds, in the page's zone."""
-    text = at.astimezone(zone).isoformat(timespec="milliseconds")
+    text = local(at, zone).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
@@ -35,7 +35,7 @@ def iso_or_none(at: datetime | None, zone: tzinfo) -> str | None:
 
 def day(at: datetime, zone: tzinfo, *, year: bool = True) -> str:
     """Return the date: "9 January 2026"."""
-    return spoken.day(at.astimezone(zone), year=year)
+    return spoken.day(local(at, zone), year=year)
 
 
 def tagged(at: datetime, words: str) -> SafeString:
@@ -52,13 +52,13 @@ def when(at: datetime, zone: tzinfo, *, year: bool = False, seconds: bool = Fals
 
 def between(low: datetime, high: datetime, zone: tzinfo) -> SafeString:
     """Return a range of times in words, as elements; the day once where it is the same."""
-    same_day = low.astimezone(zone).date() == high.astimezone(zone).date()
+    same_day = local(low, zone).date() == local(high, zone).date()
     if clock(low, zone) == clock(high, zone) and same_day:
         return format_html(_("about {moment}"), moment=when(high, zone))
     if same_day:
         return format_html(
             _("between {start} and {end} on {day}"),
-            start=tagged(low, f"{low.astimezone(zone):%H:%M}"),
+            start=tagged(low, f"{local(low, zone):%H:%M}"),
             end=tagged(high, clock(high, zone)),
             day=day(high, zone, year=False),
         )
@@ -88,14 +88,14 @@ def due_by(promise: Promise, zone: tzinfo) -> SafeString:
 
 def _coarse(promise: Promise, at: datetime, zone: tzinfo) -> str:
     """Return the end of the day, month, quarter or year; nothing for a time that is exact."""
-    local = at.astimezone(zone)
+    here = local(at, zone)
     match promise.due_precision:
         case Precision.DAY:
             return _("the end of {day}").format(day=day(at, zone))
         case Precision.MONTH:
-            return _("the end of {month}").format(month=month(local))
+            return _("the end of {month}").format(month=month(here))
         case Precision.YEAR:
-            return _("the end of {year}").format(year=local.year)
+            return _("the end of {year}").format(year=here.year)
         case Precision.QUARTER if promise.expires_at is not None:
             last = promise.expires_at - timedelta(days=1)
             return _("the end of {day}").format(day=day(last, zone))

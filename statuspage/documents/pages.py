@@ -18,11 +18,16 @@ from statuspage.documents.banner import banner
 from statuspage.documents.bars import bars, percent
 from statuspage.documents.bodies import as_html, first_words, words_of
 from statuspage.documents.clauses import Clauses, Edition
-from statuspage.documents.facts import Facts, began, last_said, last_told, told
+from statuspage.documents.facts import Facts, began, told
 from statuspage.documents.horizon import horizons
 from statuspage.documents.maintenance import past_line as maintenance_line
 from statuspage.documents.maintenance import planned
-from statuspage.documents.messages import LONG, Said
+from statuspage.documents.messages import (
+    LONG,
+    Said,
+    affected_parts,
+    status_words,
+)
 from statuspage.documents.messages import Earlier as Earlier
 from statuspage.documents.messages import Message as Message
 from statuspage.documents.messages import Past as Past
@@ -91,7 +96,7 @@ class Month:
 
     @property
     def name(self) -> str:
-        return f"{self.first:%Y-%m}"
+        return self.first.isoformat()[: len("2026-01")]
 
     @property
     def words(self) -> str:
@@ -142,8 +147,6 @@ def incident_page(facts: Facts, incident: Incident, earlier: Earlier) -> list[Ed
         "story": story(facts, incident, clauses, earlier),
         "age": SafeString("") if incident.is_resolved else age(facts, clauses),
         "is_open": not incident.is_resolved,
-        "notice": facts.notice,
-        "notice_at": when(facts.notice.at, facts.zone) if facts.notice else "",
         "live_url": "" if incident.is_resolved else f"/incidents/{incident.public_id}",
     }
     return clauses.editions(render_to_string("statuspage/incident.html", context))
@@ -157,8 +160,6 @@ def maintenance_page(facts: Facts, maintenance: Maintenance, earlier: Earlier) -
         "planned": planned(facts, maintenance, clauses, earlier),
         "state_words": MaintenanceState(maintenance.state).label,
         "age": SafeString("") if is_over else age(facts, clauses),
-        "notice": facts.notice,
-        "notice_at": when(facts.notice.at, facts.zone) if facts.notice else "",
         "live_url": "" if is_over else f"/maintenances/{maintenance.public_id}",
     }
     return clauses.editions(render_to_string("statuspage/maintenance.html", context))
@@ -212,10 +213,7 @@ def story(facts: Facts, incident: Incident, clauses: Clauses, earlier: Earlier) 
             else SafeString("")
         ),
         took=_took(incident),
-        affected=[
-            (full_name(part), facts.status_of(part), _status_words(facts.status_of(part)))
-            for part in affected
-        ],
+        affected=affected_parts(facts, affected, is_open=not incident.is_resolved),
         expected=expected(facts, incident, clauses),
         next_update=next_update(facts, incident, clauses),
         horizons=horizons(facts, incident),
@@ -230,7 +228,7 @@ def _messages(facts: Facts, incident: Incident, earlier: Earlier) -> list[Messag
     before = [*(update.phase for update in updates[1:]), ""]
     return [
         _message(facts, update, earlier, repeated=update.phase == phase)
-        for update, phase in zip(updates, before, strict=True)
+        for update, phase in zip(updates, before, strict=False)
     ]
 
 
@@ -252,7 +250,7 @@ def _message(facts: Facts, update: StatusUpdate, earlier: Earlier, *, repeated: 
             for body, until in earlier.get(update.pk, ())
         ],
         changes=[
-            (full_name(change.component), change.new_status, _status_words(change.new_status))
+            (full_name(change.component), change.new_status, status_words(change.new_status))
             for change in changes
         ],
     )
@@ -279,7 +277,7 @@ def _part(
         name=component.name,
         description=component.description,
         status=status,
-        status_words=_status_words(status),
+        status_words=status_words(status),
         is_group=component.is_group,
         bars=bars(history) if history and is_drawn else SafeString(""),
         uptime=percent(history.uptime[DRAWN]) if history and is_drawn else "",
@@ -294,9 +292,9 @@ def _part(
 def _newest_past(facts: Facts) -> list[Past]:
     """Return what was over last, incidents and maintenances, as the front page has it."""
     lines = [
-        *((last_told(row)[0], past_line(facts, row)) for row in facts.listed if row.is_resolved),
+        *((began(row), past_line(facts, row)) for row in facts.listed if row.is_resolved),
         *(
-            (last_said(row)[0], maintenance_line(facts, row))
+            (row.dated_at, maintenance_line(facts, row))
             for row in facts.listed_maintenances
             if row.is_over
         ),
@@ -352,15 +350,13 @@ def frame(facts: Facts) -> dict[str, Any]:
         "assets": facts.assets,
         "revision": facts.revision,
         "generated": when(facts.at, facts.zone, year=True, seconds=True),
+        "notice": facts.notice,
+        "notice_at": when(facts.notice.at, facts.zone) if facts.notice else "",
     }
 
 
 def _took(incident: Incident) -> str:
     return lasted(incident.resolved_at - began(incident)) if incident.resolved_at else ""
-
-
-def _status_words(status: str) -> str:
-    return str(ComponentStatus(status).label)
 
 
 _IMPACTS = {

@@ -74,6 +74,7 @@ class Standing:
     eta_low_at: datetime | None = None
     eta_high_at: datetime | None = None
     eta_basis: str = ""
+    updated_at: datetime | None = None
 
     @property
     def kind(self) -> str:
@@ -85,10 +86,23 @@ class Standing:
             return "none" if run.incident_is_over else "stopped"
         if run.state == ProgressState.CANCELLED:
             return "none" if run.incident_is_over else "cancelled"
+        if self.state == TenantState.RESTORED and self.place is None:
+            # It was looked at, and not all of it could be counted.
+            return "unchecked"
         if run.state == ProgressState.SUCCEEDED and self.state != TenantState.ABSENT:
             # What was not said to be verified is not said to be back.
             return "back" if self.state == TenantState.VERIFIED else "none"
         return self.state
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when that is so: the last change of its own, or the end of its restore."""
+        if self.run is None or self.updated_at is None or self.kind == "none":
+            return None
+        if self.is_alive:
+            return self.updated_at
+        # One that stopped has no end, and says nothing more.
+        return max(self.updated_at, self.run.ended_at or self.run.heartbeat_at)
 
     @property
     def is_alive(self) -> bool:
@@ -100,16 +114,17 @@ class Standing:
         """What tells this standing from any that is to be told otherwise."""
         run = self.run and (self.run.pk, self.run.incident_id, self.run.incident_title)
         own = (self.kind, self.name, run, self.place, self.data_until_at, self.eta_basis)
-        told = repr((own, self.eta_low_at, self.eta_high_at))
+        told = repr((own, self.eta_low_at, self.eta_high_at, self.since))
         return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
-_ALIVE = {state.value for state in TenantState} - {TenantState.ABSENT.value}
+_ALIVE = {state.value for state in TenantState} - {TenantState.ABSENT.value} | {"unchecked"}
 _HEADLINES = {
-    "none": _lazy("No restore of your data is running."),
+    "none": _lazy("Nothing is known here of a restore of your data."),
     "waiting": _lazy("Your data waits for its turn."),
     "restoring": _lazy("Your data is being restored."),
     "restored": _lazy("Your data is restored, and has not been checked yet."),
+    "unchecked": _lazy("Your data is restored, and could not be checked in full."),
     "verified": _lazy("Your data is restored and checked."),
     "absent": _lazy("Your data is not in this backup."),
     "back": _lazy("Your data is back, and has been checked."),
@@ -121,6 +136,7 @@ _MORE = {
     "waiting": _lazy("The work begins as soon as there is a free hand."),
     "restoring": _lazy("All data of this database comes back together, yours included."),
     "restored": _lazy("We look at what came back, one customer after the other."),
+    "unchecked": _lazy("Not all of it could be counted, so we do not call it checked."),
     "verified": _lazy("It opens together with the rest, as soon as all of it is checked."),
     "absent": _lazy("It came into being after the moment up to which this backup goes."),
     "back": _lazy("We have counted what came back."),
@@ -129,9 +145,10 @@ _MORE = {
 }
 # The state whose colour and shape the document has.
 _MARKS = {
-    "none": "operational", "back": "operational", "verified": "operational",
+    "none": "unknown", "back": "operational", "verified": "operational",
     "waiting": "under_maintenance", "restoring": "under_maintenance",
-    "restored": "under_maintenance", "absent": "degraded_performance",
+    "restored": "under_maintenance", "unchecked": "degraded_performance",
+    "absent": "degraded_performance",
     "stopped": "major_outage", "cancelled": "degraded_performance",
 }  # fmt: skip
 
@@ -171,6 +188,7 @@ class TenantPages:
             "eta": self._eta(standing),
             "basis": str(escape(basis_words(standing.eta_basis))) if standing.eta_high_at else "",
             "horizon": self._horizon(standing),
+            "since": self._since(standing),
             "code": standing.code,
             # Last: what a tenant is called may look like a hole.
             "name": str(escape(standing.name)),
@@ -180,7 +198,7 @@ class TenantPages:
         """Render the template of all who are in the same case."""
         run, kind = standing.run, standing.kind
         shows_incident = run is not None and run.incident_id and not run.incident_is_over
-        empty = dict.fromkeys(("place", "eta", "basis", "horizon"), "")
+        empty = dict.fromkeys(("place", "eta", "basis", "horizon", "since"), "")
         return render_to_string(
             "statuspage/my.html",
             frame(self._facts)
@@ -223,6 +241,10 @@ class TenantPages:
         given = between(low, high, self._facts.zone)
         passed = format_html(_('<span class="late">It was {}. That has passed.</span>'), given)
         return self._clauses.turn(high, before=given, after=passed)
+
+    def _since(self, standing: Standing) -> str:
+        since = standing.since
+        return when(since, self._facts.zone, year=True, seconds=True) if since else ""
 
     def _horizon(self, standing: Standing) -> SafeString:
         until, kind = standing.data_until_at, standing.kind
@@ -274,10 +296,10 @@ _HORIZONS = {
     "waiting": _lazy("Everything up to {} is to come back."),
     "restoring": _lazy("Everything up to {} is being brought back."),
     "restored": _lazy("Everything up to {} has been brought back."),
+    "unchecked": _lazy("Everything up to {} has been brought back."),
     "verified": _lazy("Everything up to {} has been brought back."),
     "absent": _lazy("This restore goes up to {}."),
     "back": _lazy("Everything up to {} is back."),
-    "stopped": _lazy("Everything up to {} is to come back."),
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from fractions import Fraction
 
-from incidents.values import ComponentStatus
+from incidents.values import ComponentStatus, local
 
 # The spans for which there are figures, in days; today is the last of them.
 SPANS = (30, 90, 365)
@@ -117,12 +117,12 @@ class History:
 
 def calendar(at: datetime, zone: tzinfo) -> Calendar:
     """Return the days of which the one that holds the moment is the last."""
-    return _calendar(at.astimezone(zone).date(), zone)
+    return _calendar(local(at, zone).date(), zone)
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
     """Return when a day begins in a zone; the first moment of it, where the clocks change then."""
-    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+    return local(datetime.combine(day, time.min, tzinfo=zone), UTC)
 
 
 def pack(stretches: Sequence[Stretch], calendar: Calendar, *, start: datetime | None) -> Past:

@@ -33,12 +33,13 @@ def documents(facts: Facts) -> dict[str, bytes]:
     ]
     page = {"page": page_object(facts)}
     status = {"status": status_object(facts)}
-    planned = {row.pk: maintenance_object(facts, row) for row in facts.maintenances}
+    unfinished = sorted([*facts.running, *facts.upcoming], key=lambda row: row.scheduled_for)
+    newest = facts.listed_maintenances
+    planned = {row.pk: maintenance_object(facts, row) for row in {*unfinished, *newest}}
 
     def of(rows: Iterable[Maintenance]) -> Json:
         return {"scheduled_maintenances": [planned[row.pk] for row in rows]}
 
-    unfinished = sorted([*facts.running, *facts.upcoming], key=lambda row: row.scheduled_for)
     wanted: dict[str, Json] = {
         "summary": page
         | {"components": components, "incidents": unresolved}
@@ -48,7 +49,7 @@ def documents(facts: Facts) -> dict[str, bytes]:
         "components": page | {"components": components},
         "incidents": page | {"incidents": listed},
         "incidents/unresolved": page | {"incidents": unresolved},
-        "scheduled-maintenances": page | of(facts.listed_maintenances),
+        "scheduled-maintenances": page | of(newest),
         "scheduled-maintenances/upcoming": page | of(facts.upcoming),
         "scheduled-maintenances/active": page | of(facts.running),
     }

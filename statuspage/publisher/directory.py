@@ -1,40 +1,38 @@
 """Telling the server which pages there are, and who may read them."""
 
 import shutil
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 from statuspage.models import Access, Page
+from statuspage.publisher.site import alone
 from statuspage.serving import directory
 from statuspage.serving.directory import PageEntry
 from statuspage.serving.gate import Gate, Kind
+from statuspage.serving.manifest import Unreadable
 
 
-def has_directory(root: Path) -> bool:
-    """Whether the server has been told of any page."""
-    try:
-        directory.mark(root)
-    except OSError:
-        return False
-    return True
+def sync_directory(root: Path) -> None:
+    """Tell the server of the pages as they are now; take away what was published of others.
 
+    Writes only what differs. Several at once do not undo each other: each reads the rows when it
+    is its turn.
 
-def write_directory(root: Path, pages: Sequence[Page]) -> None:
-    """Tell the server of these pages, and take away what was published of others."""
-    directory.write(root, [_entry(page) for page in pages])
-    known = {page.slug for page in pages}
-    for folder in directory.folders(root):
-        if folder.name not in known:
-            # A publisher that is at it just now leaves a rest, which goes the next time.
-            with suppress(OSError):
-                shutil.rmtree(folder)
-
-
-def _entry(page: Page) -> PageEntry:
-    return PageEntry(slug=page.slug, hosts=hosts_of(page), gate=_gate(page))
+    :raises SiteBusy: if another process does not finish in time
+    """
+    with alone(root):
+        pages = list(Page.objects.in_order().defer("logo", "icon"))
+        wanted = [_entry(page) for page in pages]
+        if _known(root) != wanted:
+            directory.write(root, wanted)
+        slugs = {page.slug for page in pages}
+        for folder in directory.folders(root):
+            if folder.name not in slugs:
+                # A publisher that is at it just now leaves a rest, which goes the next time.
+                with suppress(OSError):
+                    shutil.rmtree(folder)
 
 
 def hosts_of(page: Page) -> tuple[str, ...]:
@@ -46,6 +44,17 @@ def hosts_of(page: Page) -> tuple[str, ...]:
     port = parts.port or usual
     named = f"{host}:{port}"
     return (host, named) if port == usual else (named,)
+
+
+def _known(root: Path) -> list[PageEntry]:
+    try:
+        return directory.read(root)
+    except Unreadable:
+        return []
+
+
+def _entry(page: Page) -> PageEntry:
+    return PageEntry(id=page.public_id, slug=page.slug, hosts=hosts_of(page), gate=_gate(page))
 
 
 def _gate(page: Page) -> Gate | None:

@@ -8,7 +8,7 @@ from statuspage.documents import atom, live, pages, v2
 from statuspage.documents.clauses import Edition
 from statuspage.documents.facts import Facts
 from statuspage.documents.tenants import MY, lookup_page
-from statuspage.publisher import gathering, maintenances
+from statuspage.publisher import gathering, maintenances, withdrawing
 from statuspage.publisher.assets import edition_of_the_house
 from statuspage.publisher.fingerprints import Known, recognise
 from statuspage.publisher.site import Draft, Site
@@ -67,13 +67,7 @@ def add_changes(
         if renewed or before is None or before.line != now.line:
             months |= {now.month} | ({before.month} if before else set())
     add_archived(draft, facts, [incident for incident in changed if incident.is_resolved])
-    shown = {incident.pk for incident in facts.incidents}
-    for pk in (marked & known.keys()) - shown:
-        draft.withdrawn |= {
-            f"/incidents/{known[pk].public_id}",
-            f"/api/v2/incidents/{known[pk].public_id}.json",
-        }
-        months.add(known[pk].month)
+    months |= withdrawing.add_hidden(site, draft, facts, state, marked)
     months |= maintenances.add_changed(site, draft, facts, state, renewed=renewed)
     _add_months(site, draft, facts, months)
 
@@ -89,9 +83,10 @@ def add_everything(site: Site, draft: Draft, facts: Facts) -> None:
             site.replace_archived(path, body)
         draft.state.setdefault("all", []).extend(incident.public_id for incident in over)
     _add_every_maintenance(site, draft, facts)
-    site.keep_archived(set(draft.state.pop("all", [])))
-    now = gathering.month_of(facts.at, facts.zone)
-    _add_months(site, draft, facts, gathering.every_month(facts.scope, facts.zone) | {now})
+    months = gathering.every_month(facts.scope, facts.zone)
+    site.keep_archived(set(draft.state.pop("all", [])), months=months)
+    draft.state["compared_at"] = facts.at.timestamp()
+    _add_months(site, draft, facts, months | {gathering.month_of(facts.at, facts.zone)})
 
 
 def _add_every_maintenance(site: Site, draft: Draft, facts: Facts) -> None:
@@ -121,10 +116,11 @@ def _add_months(site: Site, draft: Draft, facts: Facts, names: set[str]) -> None
         done.add(name)
         month, incidents, planned = gathering.month(name, facts.scope, facts.zone)
         path, is_empty = f"/history/{name}", not incidents and not planned
-        if is_empty and name != now:
+        if is_empty:
             draft.withdrawn.add(path)
         if not site.has_archived(path) or is_empty:
-            waiting |= {month.earlier, month.later} - done - {""}
+            # The newest leads to them, too, although it may be empty, and nobody's neighbour.
+            waiting |= {month.earlier, month.later, now} - done - {""}
         body = pages.history_page(facts, month, incidents, planned)
         if not is_empty:
             draft.archived[path] = body

@@ -11,9 +11,8 @@ from django.db.models import Q, QuerySet
 
 from incidents import queries
 from incidents.models import Incident, Maintenance, MaintenanceUpdate, Revision, StatusUpdate
-from incidents.values import UpdateState, zone
+from incidents.values import UpdateState, local, zone
 from statuspage.documents.bodies import words_in
-from statuspage.documents.calendar import KEPT_FOR
 from statuspage.documents.facts import (
     LISTED,
     Facts,
@@ -26,6 +25,7 @@ from statuspage.documents.facts import (
 )
 from statuspage.documents.pages import Earlier, Month
 from statuspage.documents.scope import Scope
+from statuspage.documents.uptime import midnight
 from statuspage.models import Page
 from statuspage.publisher.assets import assets
 from statuspage.publisher.histories import histories
@@ -36,6 +36,8 @@ from statuspage.publisher.site import Site
 _READ = LISTED + 10
 _QUIET_WHILE_OPEN = timedelta(minutes=3)
 _QUIET = timedelta(minutes=15)
+# Of the calendar: no date is later.
+_LAST_MONTH = "9999-12"
 
 
 @contextmanager
@@ -52,13 +54,22 @@ def snapshot() -> Iterator[None]:
 
 
 def gather(
-    page: Page, *, at: datetime, revision: int, notice: Notice | None, also: Iterable[int] = ()
+    page: Page,
+    *,
+    at: datetime,
+    revision: int,
+    notice: Notice | None,
+    also: Iterable[int] = (),
+    is_so: bool = True,
 ) -> Facts:
-    """Return the facts of now: open incidents, the newest ones, and those named by ``also``."""
+    """Return the facts of now: open incidents, the newest ones, and those named by ``also``.
+
+    They are so, or only imagined, in a transaction that will be rolled back.
+    """
     with snapshot():
         scope = scope_of(page)
         touching = scope.touching
-        known = histories(scope.components, at=at, zone=zone(page.time_zone))
+        known = histories(scope.components, at=at, zone=zone(page.time_zone), is_so=is_so)
         wanted = {
             *also,
             *_ids(queries.public_unresolved(touching=touching)),
@@ -66,10 +77,10 @@ def gather(
         }
         found = queries.public_incidents(touching=touching).filter(pk__in=wanted)
         incidents = scope.narrow(found)
-        proofs = queries.proofs() if page.has_backup_proof else []
-        planned = queries.public_maintenance_ids(
-            since=at - KEPT_FOR, touching=touching, limit=_READ
-        )
+        # A proof names no component: like an incident without one, it is on full pages only.
+        shows_proofs = page.has_backup_proof and page.shows_everything
+        proofs = queries.proofs() if shows_proofs else []
+        planned = queries.public_maintenance_ids(touching=touching, limit=_READ)
         maintenances = scope.narrow(
             queries.public_maintenances(touching=touching).filter(pk__in=planned)
         )
@@ -152,7 +163,8 @@ def said_before_of(maintenances: Sequence[Maintenance]) -> Earlier:
 
 
 def month_of(at: datetime, zone: tzinfo) -> str:
-    return f"{at.astimezone(zone):%Y-%m}"
+    """Return the month of a moment: "2026-01", four figures for the year of any."""
+    return local(at, zone).date().isoformat()[: len("2026-01")]
 
 
 def month(name: str, scope: Scope, zone: tzinfo) -> tuple[Month, list[Incident], list[Maintenance]]:
@@ -195,19 +207,20 @@ def _with_neighbours(name: str, scope: Scope, zone: tzinfo) -> Month:
     ]
     return Month(
         first=date.fromisoformat(f"{name}-01"),
-        earlier=max((month_of(_placed_at(row), zone) for row in earlier), default=""),
-        later=min((month_of(_placed_at(row), zone) for row in later), default=""),
+        earlier=max((month_of(placed_at(row), zone) for row in earlier), default=""),
+        later=min((month_of(placed_at(row), zone) for row in later), default=""),
     )
 
 
-def _placed_at(row: Incident | Maintenance) -> datetime:
+def placed_at(row: Incident | Maintenance) -> datetime:
+    """Return the moment that decides in which month something stands."""
     return row.dated_at if isinstance(row, Maintenance) else began(row)
 
 
 def every_month(scope: Scope, zone: tzinfo) -> set[str]:
     """Return the months of public incidents, and of public maintenances that are over."""
     past = queries.public_past_maintenances(touching=scope.touching).prefetch_related(None)
-    return {month_of(_placed_at(row), zone) for row in (*_bare(scope).iterator(), *past.iterator())}
+    return {month_of(placed_at(row), zone) for row in (*_bare(scope).iterator(), *past.iterator())}
 
 
 def _bare(scope: Scope) -> QuerySet[Incident]:
@@ -223,9 +236,10 @@ def _began_between(start: datetime, end: datetime) -> Q:
 
 
 def _bounds(name: str, zone: tzinfo) -> tuple[datetime, datetime]:
-    first = datetime.fromisoformat(f"{name}-01T00:00:00").replace(tzinfo=zone)
-    after = (first.replace(tzinfo=None) + timedelta(days=32)).replace(day=1, tzinfo=zone)
-    return first.astimezone(UTC), after.astimezone(UTC)
+    first = date.fromisoformat(f"{name}-01")
+    if name == _LAST_MONTH:
+        return midnight(first, zone), datetime.max.replace(tzinfo=UTC)
+    return midnight(first, zone), midnight((first + timedelta(days=32)).replace(day=1), zone)
 
 
 def _ids(incidents: QuerySet[Incident]) -> list[int]:

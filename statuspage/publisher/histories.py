@@ -28,10 +28,15 @@ _Version = tuple[int, date | None]
 _packed: dict[tzinfo, tuple[date, dict[int, tuple[_Version, Past]]]] = {}
 
 
-def histories(components: Sequence[Component], *, at: datetime, zone: tzinfo) -> dict[int, History]:
-    """Return how components and groups were, by id. At most one query, and most times none."""
+def histories(
+    components: Sequence[Component], *, at: datetime, zone: tzinfo, is_so: bool = True
+) -> dict[int, History]:
+    """Return how components and groups were, by id. At most one query, and most times none.
+
+    What is not so, but only imagined, is not kept: its versions are given anew to what comes.
+    """
     days = calendar(at, zone)
-    pasts = _pasts([part for part in components if not part.is_group], days, zone)
+    pasts = _pasts([part for part in components if not part.is_group], days, zone, is_so=is_so)
     found = {pk: unpack(past, days, at=at) for pk, past in pasts.items()}
     members: dict[int, list[History]] = {part.pk: [] for part in components if part.is_group}
     for part in components:
@@ -40,7 +45,9 @@ def histories(components: Sequence[Component], *, at: datetime, zone: tzinfo) ->
     return found | {pk: together(own, days) for pk, own in members.items()}
 
 
-def _pasts(components: Sequence[Component], days: Calendar, zone: tzinfo) -> dict[int, Past]:
+def _pasts(
+    components: Sequence[Component], days: Calendar, zone: tzinfo, *, is_so: bool
+) -> dict[int, Past]:
     packed_on, packed = _packed.get(zone, (None, {}))
     if packed_on != days.today:
         packed = {}
@@ -52,8 +59,9 @@ def _pasts(components: Sequence[Component], days: Calendar, zone: tzinfo) -> dic
     for part, stretches in _read([part for part in components if part.pk not in found], days):
         start = midnight(part.start_on, zone) if part.start_on else None
         found[part.pk] = (_version(part), pack(stretches, days, start=start))
-    # A new one each time: another thread may be reading the one that is there.
-    _packed[zone] = (days.today, packed | found)
+    if is_so:
+        # A new one each time: another thread may be reading the one that is there.
+        _packed[zone] = (days.today, packed | found)
     return {pk: past for pk, (_version_then, past) in found.items()}
 
 

@@ -38,8 +38,10 @@ class Imagined:
 
 def imagine(
     deed: Callable[[], Matter], *, at: datetime, asset_base: Callable[[Page], str]
-) -> list[Imagined]:
-    """Return the pages as they would be after the deed, which returns what it is about.
+) -> tuple[list[Imagined], list[Page]]:
+    """Return the first pages as they would be after the deed, which returns what it is about.
+
+    The other pages that would show it are named as well: none is left out without a word.
 
     The deed is the real one, in a transaction that is rolled back: nothing is kept, nothing is
     announced, nothing is published. ``asset_base`` says from where a preview takes the styles
@@ -56,7 +58,7 @@ def imagine(
             for page in pages[:_MOST_PAGES]
         ]
         transaction.set_rollback(True)
-    return found
+    return found, pages[_MOST_PAGES:]
 
 
 def _concerns(page: Page, matter: Matter) -> bool:
@@ -75,6 +77,7 @@ def _imagined(page: Page, matter: Matter, *, at: datetime, asset_base: str) -> I
             revision=site.next_revision(),
             notice=read_notice(site.root),
             also=also,
+            is_so=False,
         )
         facts = replace(facts, assets=_assets(page, asset_base))
         draft = Draft()

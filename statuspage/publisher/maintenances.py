@@ -6,7 +6,7 @@ from typing import Any
 from incidents import queries
 from incidents.models import Maintenance
 from statuspage.documents import pages, v2
-from statuspage.documents.calendar import CALENDAR, calendar
+from statuspage.documents.calendar import CALENDAR, KEPT_FOR, calendar
 from statuspage.documents.clauses import Edition
 from statuspage.documents.facts import Facts, parts_of, said
 from statuspage.documents.scope import Scope
@@ -14,9 +14,15 @@ from statuspage.publisher.fingerprints import Known, fingerprint
 from statuspage.publisher.gathering import month_of, said_before_of
 from statuspage.publisher.site import Draft, Site
 
+# What tells an entry of the calendar from what it was: whatever is said moves its last change.
+_OF_AN_ENTRY = (
+    "pk", "title", "state", "sequence", "scheduled_for", "scheduled_until", "published_at",
+    "updated_at",
+)  # fmt: skip
+
 
 def add_open(draft: Draft, facts: Facts) -> None:
-    """Render what every publish renders: what is to come and what runs, and the calendar."""
+    """Render what every publish renders: what is to come and what runs."""
     open_ones = [*facts.running, *facts.upcoming]
     earlier = said_before_of(open_ones)
     for maintenance in open_ones:
@@ -26,7 +32,21 @@ def add_open(draft: Draft, facts: Facts) -> None:
         draft.documents[api_path(maintenance)] = [
             Edition(valid_from=facts.at, body=v2.maintenance_document(facts, maintenance))
         ]
-    draft.documents[CALENDAR] = [Edition(valid_from=facts.at, body=calendar(facts))]
+
+
+def add_calendar(draft: Draft, facts: Facts, *, before: Mapping[str, Any]) -> None:
+    """Put the calendar into the draft: anew, or as it is if nothing that it carries has changed.
+
+    ``before`` is the state of the last publish, empty to render it in any case. Of what is over
+    there may be much, so words are read only to render it.
+    """
+    kept = queries.public_calendar(since=facts.at - KEPT_FOR, touching=facts.scope.touching)
+    now = fingerprint(draft.state["house"], list(kept.values_list(*_OF_AN_ENTRY)))
+    if now == before.get("calendar"):
+        draft.keep.add(CALENDAR)
+    else:
+        draft.documents[CALENDAR] = [Edition(valid_from=facts.at, body=calendar(facts, kept))]
+    draft.state["calendar"] = now
 
 
 def add_changed(
@@ -48,7 +68,10 @@ def add_changed(
     add_archived(draft, facts, changed)
     shown = {maintenance.pk for maintenance in facts.maintenances}
     for maintenance in queries.recently_changed_maintenances():
-        if maintenance.pk not in shown and site.has_archived(page_path(maintenance)):
+        if maintenance.pk in shown:
+            continue
+        # By what was published too: a publisher that was killed may have withdrawn it already.
+        if maintenance.pk in known or site.has_archived(page_path(maintenance)):
             draft.withdrawn |= {page_path(maintenance), api_path(maintenance)}
             months.add(month_of(maintenance.dated_at, facts.zone))
     return months

@@ -1,7 +1,9 @@
 """A notice on the published page, put there without any database."""
 
 import json
+import logging
 import re
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +16,12 @@ from statuspage.documents.clauses import Edition
 from statuspage.documents.facts import Notice
 from statuspage.documents.live import LIVE
 from statuspage.documents.moments import when
-from statuspage.publisher.site import Draft, Site
+from statuspage.publisher.site import Draft, Site, SiteBusy, replace_file
 from statuspage.serving import manifest
 from statuspage.serving.directory import folders
 from statuspage.serving.manifest import Published, Unreadable
+
+logger = logging.getLogger(__name__)
 
 _FILE = "notice.json"
 _PLACE = re.compile(rb"<!--notice-->.*?<!--/notice-->", re.DOTALL)
@@ -27,37 +31,54 @@ class NothingPublished(Exception):
     """There is no published page to put a notice on."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """On which pages the notice is now, and which could not take it; by the pages' slugs."""
+
+    revisions: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, Exception] = field(default_factory=dict)
+
+
 def read_notice(root: Path) -> Notice | None:
-    """Return the notice that stands, if any."""
+    """Return the notice that stands, if any. One that cannot be read is none, and is logged."""
     try:
         found = json.loads((root / _FILE).read_bytes())
-        return Notice(text=found["text"], at=datetime.fromisoformat(found["at"]))
+        return Notice(text=str(found["text"]), at=datetime.fromisoformat(found["at"]))
     except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        logger.warning("the notice of page %s cannot be read: %s", root.name, fault)
         return None
 
 
-def put_notice(text: str, *, at: datetime, slug: str = "") -> dict[str, int]:
+def put_notice(text: str, *, at: datetime, slug: str = "") -> Outcome:
     """Put a notice above everything on every page, or on one, from files alone.
 
     An empty text takes it away. Publishing, once it works again, keeps the notice that stands.
-    Returns the revisions by the pages' slugs.
+    A page that cannot take it keeps no other from having it.
 
     :raises NothingPublished: if there is no such page yet
-    :raises SiteBusy: if a publisher does not finish in time
     """
     notice = Notice(text=text, at=at) if text else None
-    found = [folder for folder in folders(settings.PUBLIC_ROOT) if slug in ("", folder.name)]
-    revisions = {folder.name: _put(Site(folder), notice) for folder in found}
-    if not revisions:
+    outcome = Outcome()
+    for folder in folders(settings.PUBLIC_ROOT):
+        # Without the switch it is no page, or none yet.
+        if slug not in ("", folder.name) or not (folder / manifest.CURRENT).is_symlink():
+            continue
+        try:
+            outcome.revisions[folder.name] = _put(Site(folder), notice)
+        except (SiteBusy, Unreadable, OSError) as fault:
+            outcome.faults[folder.name] = fault
+    if not outcome.revisions and not outcome.faults:
         raise NothingPublished
-    return revisions
+    return outcome
 
 
 def _put(site: Site, notice: Notice | None) -> int:
     with site.alone():
         before = site.published()
         if before is None:
-            raise NothingPublished
+            raise Unreadable("What is published there is cut short.")
         _remember(site.root, notice)
         state = site.state()
         with translation.override(str(state.get("language", "en"))):
@@ -74,11 +95,8 @@ def _remember(root: Path, notice: Notice | None) -> None:
     if notice is None:
         (root / _FILE).unlink(missing_ok=True)
         return
-    ahead = root / f".{_FILE}"
-    ahead.write_text(
-        json.dumps({"text": notice.text, "at": notice.at.isoformat()}), encoding="utf-8"
-    )
-    ahead.replace(root / _FILE)
+    words = json.dumps({"text": notice.text, "at": notice.at.isoformat()})
+    replace_file(root / _FILE, words.encode(), lasting=True)
 
 
 def _words(notice: Notice | None) -> bytes:

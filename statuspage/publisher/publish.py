@@ -18,13 +18,14 @@ from statuspage.documents.tenants import FEW
 from statuspage.models import Page
 from statuspage.publisher import drafting, gathering, maintenances, tenants
 from statuspage.publisher.assets import assets
-from statuspage.publisher.directory import has_directory, write_directory
+from statuspage.publisher.directory import sync_directory
 from statuspage.publisher.fingerprints import recognise
 from statuspage.publisher.notice import read_notice
 from statuspage.publisher.scope import concerns
 from statuspage.publisher.site import Draft, Site
 from statuspage.publisher.trouble import recorded
 from statuspage.publisher.uptime import add_uptime
+from statuspage.serving import directory
 from statuspage.serving.directory import folder_of
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,11 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 Clock = Callable[[], datetime]
+
+# The pictures are read once for each state of the row.
+_OF_A_PAGE = [
+    field.attname for field in Page._meta.concrete_fields if field.name not in ("logo", "icon")
+]
 
 
 def request_publish(incident_id: int | None, *, now: Clock = timezone.now) -> None:
@@ -59,8 +65,15 @@ def publish_due(*, now: Clock = timezone.now) -> bool:
     Returns whether it published. When there is nothing to do, it reads one small file a page.
     """
     pages = _pages(at=now())
-    deeds = [partial(_publish_due, page, now) for page in pages]
-    return any(_each([*deeds, *(partial(_publish_tenants_due, page, now) for page in pages)]))
+    return any(
+        _each(
+            [
+                partial(_sync, pages[0], now),
+                *(partial(_publish_due, page, now) for page in pages),
+                *(partial(_publish_tenants_due, page, now) for page in pages),
+            ]
+        )
+    )
 
 
 def request_tenants(*, count: int, now: Clock = timezone.now) -> None:
@@ -82,23 +95,29 @@ def publish_all(*, now: Clock = timezone.now) -> dict[str, int]:
     the pages' slugs.
     """
     pages = _pages(at=now())
+    # Who may read a page counts from before it says anything new.
+    _sync(pages[0], now)
     revisions = _each([partial(_publish_everything, page, now) for page in pages])
-    write_directory(settings.PUBLIC_ROOT, pages)
     return {page.slug: revision for page, revision in zip(pages, revisions, strict=True)}
 
 
 def publish_page(page_id: int, *, now: Clock = timezone.now) -> int:
     """Publish one page anew, after it was set up. Returns the revision."""
-    pages = _pages(at=now())
-    page = next(page for page in pages if page.pk == page_id)
-    # Who may read it counts from before it says anything new.
-    write_directory(settings.PUBLIC_ROOT, pages)
+    page = Page.objects.get(pk=page_id)
+    _sync(page, now)
     return _publish_everything(page, now)
 
 
 def forget_removed() -> None:
     """Take away what was published of pages that are no more."""
-    write_directory(settings.PUBLIC_ROOT, list(Page.objects.in_order()))
+    sync_directory(settings.PUBLIC_ROOT)
+
+
+def _sync(page: Page, now: Clock) -> bool:
+    """Tell the server which pages there are; a failure stands on record at this one."""
+    with recorded(page, at=now(), is_publish=False):
+        sync_directory(settings.PUBLIC_ROOT)
+    return False
 
 
 def _each(deeds: "Sequence[Callable[[], Result]]") -> "list[Result]":
@@ -149,10 +168,10 @@ def _publish_marked(page: Page, mark: Path | OSError, now: Clock) -> None:
 
 def _publish_due(page: Page, now: Clock) -> bool:
     site = _site(page)
-    if not _is_due(site, now()):
+    if not _is_due(page, site, now()):
         return False
     with recorded(page, at=now()), site.alone():
-        if not _is_due(site, now()):
+        if not _is_due(page, site, now()):
             return False
         _publish(page, at=now())
     return True
@@ -165,7 +184,8 @@ def _publish_tenants_due(page: Page, now: Clock) -> bool:
 def _publish_tenants(page: Page, now: Clock, *, most: int | None = None) -> bool:
     """Write the tenants' documents of a page that has been published before."""
     site = _site(page)
-    with recorded(page, at=now()), site.alone(), translation.override(page.language):
+    held = site.alone()
+    with recorded(page, at=now(), is_publish=False), held, translation.override(page.language):
         return bool(site.state()) and tenants.write(page, site, at=now(), most=most)
 
 
@@ -174,13 +194,21 @@ def _publish_everything(page: Page, now: Clock) -> int:
         return _publish(page, at=now(), everything=True)
 
 
-def _is_due(site: Site, at: datetime) -> bool:
+def _is_due(page: Page, site: Site, at: datetime) -> bool:
     state = site.state()
-    return not state or at.timestamp() >= state["due_at"] or bool(site.marks())
+    return (
+        not state
+        or at.timestamp() >= state["due_at"]
+        # It was set up otherwise, and that could not be published then.
+        or state.get("set_up_at") != page.updated_at.isoformat()
+        or bool(site.marks())
+    )
 
 
 def _publish(page: Page, *, at: datetime, everything: bool = False) -> int:
     """Publish a page whose site the caller holds."""
+    # As it is now: it may have been set up otherwise while the caller waited.
+    page.refresh_from_db(fields=_OF_A_PAGE)
     with translation.override(page.language):
         return _publish_in_words(page, at=at, everything=everything)
 
@@ -188,15 +216,24 @@ def _publish(page: Page, *, at: datetime, everything: bool = False) -> int:
 def _publish_in_words(page: Page, *, at: datetime, everything: bool) -> int:
     site = _site(page)
     marks = site.marks()
-    state = site.state()
+    # What is cut short is not built upon: everything is written anew.
+    state = site.state() if site.published() else {}
     revision = site.next_revision()
     marked = {int(mark.name.partition(".")[0]) for mark in marks} - {0}
     notice = read_notice(site.root)
     facts = gathering.gather(page, at=at, revision=revision, notice=notice, also=marked)
-    draft = Draft(state={"house": drafting.house(facts), "language": page.language})
+    draft = Draft(
+        state={
+            "house": drafting.house(facts),
+            "language": page.language,
+            "set_up_at": page.updated_at.isoformat(),
+        }
+    )
     _write_assets(site, page)
     drafting.add_front(draft, facts)
-    add_uptime(draft, facts, before={} if everything else state, marked=marked)
+    before = {} if everything else state
+    add_uptime(draft, facts, before=before, marked=marked)
+    maintenances.add_calendar(draft, facts, before=before)
     if everything or not state:
         drafting.add_everything(site, draft, facts)
     else:
@@ -212,9 +249,9 @@ def _publish_in_words(page: Page, *, at: datetime, everything: bool) -> int:
     site.put(draft, revision=revision, generated_at=at.timestamp())
     for mark in marks:
         mark.unlink(missing_ok=True)
-    if not has_directory(settings.PUBLIC_ROOT):
-        write_directory(settings.PUBLIC_ROOT, _pages(at=at))
-    tenants.follow(page, site, at=at)
+    if not directory.is_there(settings.PUBLIC_ROOT):
+        sync_directory(settings.PUBLIC_ROOT)
+    tenants.follow(page, site, scope=facts.scope, at=at)
     logger.info("published revision %s of page %s", revision, page.slug)
     return revision
 

@@ -23,7 +23,7 @@ def scope_of(page: Page) -> Scope:
 def concerns(page: Page, incident_id: int) -> bool:
     """Whether the incident is one that this page shows, if it is public."""
     touching = _touching(page)
-    return touching is None or queries.is_touched(incident_id, touching)
+    return touching is None or bool(queries.touched([incident_id], touching))
 
 
 def concerns_maintenance(page: Page, maintenance: Maintenance) -> bool:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,36 @@ _BROTLI_BEST = 11
 _BROTLI_FRONT = 10
 _FRONT = f"site/{manifest.file_of('/')}"
 _KEPT_REVISIONS = 3
+# The folders of the archive whose files are named by the ids of incidents and maintenances.
+_BY_ID = {"incidents": ".html", "maintenances": ".html", "api/v2/incidents": ".json"}
 _LOCK_SECONDS = 20.0
 
 
 class SiteBusy(Exception):
     """Another publisher has held the site for longer than anybody waits."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder: across threads and processes there is one holder at a time.
+
+    :raises SiteBusy: if another holder does not let go in time
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # Opened anew each time: a lock belongs to the opened file, so threads exclude each other.
+    with (folder / "lock").open("w") as lock:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        pause = 0.001
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise SiteBusy("Another process is publishing and does not finish.") from None
+                time.sleep(pause)
+                pause = min(pause * 1.5, 0.01)
+        yield
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,29 +82,12 @@ class Site:
         self.archive = root / "archive"
         self._marks = root / "wanted"
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Hold the site: across threads and processes there is one holder at a time.
 
         :raises SiteBusy: if another holder does not let go in time
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        # Opened anew each time: a lock belongs to the opened file, so threads exclude each other.
-        with (self.root / "lock").open("w") as lock:
-            deadline = time.monotonic() + _LOCK_SECONDS
-            pause = 0.001
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise SiteBusy(
-                            "Another process is publishing and does not finish."
-                        ) from None
-                    time.sleep(pause)
-                    pause = min(pause * 1.5, 0.01)
-            yield
+        return alone(self.root)
 
     def mark(self, incident_id: int | None) -> Path:
         """Leave a mark that something is to be published. It outlives a failed publish."""
@@ -95,9 +103,10 @@ class Site:
         return []
 
     def published(self) -> Manifest | None:
-        """Return what is published now; None if nothing is, or if it cannot be read."""
+        """Return what is published now; None if nothing is, or if it is not there as a whole."""
         try:
-            return manifest.read(self.current)
+            found = manifest.read(self.current)
+            return found if _is_whole(self.current, found) else None
         except (OSError, Unreadable):
             return None
 
@@ -138,21 +147,22 @@ class Site:
     def put(self, draft: Draft, *, revision: int, generated_at: float) -> None:
         """Publish a draft as one revision. The caller holds the site.
 
-        Archived documents are replaced one by one just before the switch; everything else
-        appears at the switch, in one step.
+        Archived documents are replaced or taken away one by one just before the switch;
+        everything else appears at the switch, in one step.
         """
         folder = self.root / "revisions" / str(revision)
         shutil.rmtree(folder, ignore_errors=True)
         try:
             self._fill(folder, draft, revision=revision, generated_at=generated_at)
             for path, body in draft.archived.items():
-                self.replace_archived(path, body)
+                self.replace_archived(path, body, lasting=True)
+            # Before the switch: nobody can then read, as of the new revision, what is gone.
+            self._withdraw(draft.withdrawn)
             self._switch(folder)
         except BaseException:
             # Half a revision is of use to nobody, and on a full disk it is in the way.
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        self._withdraw(draft.withdrawn)
         self._forget_old(revision)
 
     def _fill(self, folder: Path, draft: Draft, *, revision: int, generated_at: float) -> None:
@@ -172,8 +182,11 @@ class Site:
             Manifest(revision=revision, generated_at=generated_at, documents=documents),
         )
 
-    def replace_archived(self, path: str, body: bytes) -> None:
-        """Write one document of the archive, each file in one step."""
+    def replace_archived(self, path: str, body: bytes, *, lasting: bool = False) -> None:
+        """Write one document of the archive, each file in one step.
+
+        What is ``lasting`` survives a power cut from now on; many at once would take long.
+        """
         file = manifest.archived_file(path)
         if file is None:
             raise ValueError(f"{path} has no place in the archive.")
@@ -187,18 +200,26 @@ class Site:
             else _compressed(body, _BROTLI_BEST if is_asset else _BROTLI_QUALITY)
         )
         for suffix, content in zip(ENCODINGS.values(), bodies, strict=False):
-            _replace(target.with_name(target.name + suffix), content)
+            replace_file(target.with_name(target.name + suffix), content, lasting=lasting)
 
-    def keep_archived(self, shown: set[str]) -> None:
-        """Take every incident and maintenance out of the archive that is not among these ids."""
-        for folder, ending in (
-            ("incidents", ".html"),
-            ("maintenances", ".html"),
-            ("api/v2/incidents", ".json"),
-        ):
-            for file in (self.archive / folder).glob("*"):
-                if file.name.partition(ending)[0] not in shown:
-                    file.unlink(missing_ok=True)
+    def keep_archived(self, shown: set[str], *, months: set[str]) -> None:
+        """Take out every incident and maintenance but those of these ids, and all other months."""
+        for folder, ending in _BY_ID.items():
+            self._keep(folder, ending, shown)
+        self._keep("history", ".html", months)
+
+    def _keep(self, folder: str, ending: str, names: set[str]) -> None:
+        for file in (self.archive / folder).glob("*"):
+            if file.name.partition(ending)[0] not in names:
+                file.unlink(missing_ok=True)
+
+    def archived_ids(self) -> set[str]:
+        """Return the ids of the incidents and maintenances of which anything is in the archive."""
+        return {
+            file.name.partition(ending)[0]
+            for folder, ending in _BY_ID.items()
+            for file in (self.archive / folder).glob("[!.]*")
+        }
 
     def has_archived(self, path: str) -> bool:
         file = manifest.archived_file(path)
@@ -219,6 +240,19 @@ class Site:
         for folder in (self.root / "revisions").iterdir():
             if not folder.name.isdecimal() or int(folder.name) <= revision - _KEPT_REVISIONS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_whole(folder: Path, found: Manifest) -> bool:
+    """Whether every file has its size. A power cut may leave files empty that were written."""
+    for published in found.documents.values():
+        for edition in published.editions:
+            is_later = edition.file.startswith(manifest.LATER)
+            for suffix, size in zip(ENCODINGS.values(), edition.sizes, strict=True):
+                if is_later and suffix != ".gz":
+                    continue
+                if (folder / f"{edition.file}{suffix}").stat().st_size != size:
+                    return False
+    return True
 
 
 class _Writer:
@@ -297,10 +331,16 @@ def _compressed(body: bytes, brotli_quality: int = _BROTLI_QUALITY) -> tuple[byt
     )
 
 
-def _replace(target: Path, content: bytes) -> None:
+def replace_file(target: Path, content: bytes, *, lasting: bool) -> None:
+    """Write a file in one step: readers meet the one before or this one, never a part."""
     ahead = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        ahead.write_bytes(content)
+        with ahead.open("wb") as file:
+            file.write(content)
+            if lasting:
+                # Else a power cut may leave an empty file under the new name.
+                file.flush()
+                os.fsync(file.fileno())
         ahead.replace(target)
     finally:
         ahead.unlink(missing_ok=True)

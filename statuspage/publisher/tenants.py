@@ -22,6 +22,7 @@ from typing import Any
 
 from incidents import queries
 from statuspage.documents.clauses import Edition
+from statuspage.documents.scope import Scope
 from statuspage.documents.tenants import (
     FEW,
     IDLE_REST,
@@ -35,7 +36,7 @@ from statuspage.documents.tenants import (
 from statuspage.models import Page
 from statuspage.publisher import gathering
 from statuspage.publisher.assets import edition_of_the_house
-from statuspage.publisher.scope import concerns
+from statuspage.publisher.scope import scope_of
 from statuspage.publisher.site import Site
 from statuspage.serving import later, manifest
 from statuspage.serving.memory import digest
@@ -63,10 +64,11 @@ def is_due(site: Site, *, at: datetime) -> bool:
     return bool(_wanted(site)) or (head is not None and at.timestamp() >= head.due_at)
 
 
-def follow(page: Page, site: Site, *, at: datetime) -> None:
+def follow(page: Page, site: Site, *, scope: Scope, at: datetime) -> None:
     """See to tenants' documents behind a publish: a restore that ended changes all of them.
 
-    The caller holds the site, and speaks the language of the page.
+    ``scope`` is what the page shows. The caller holds the site, and speaks the language of the
+    page.
     """
     head = _head(site)
     if not page.has_my_data:
@@ -76,12 +78,13 @@ def follow(page: Page, site: Site, *, at: datetime) -> None:
     count = queries.tenant_count()
     if head is None and not count:
         return
-    now = _Head(house=_house(page), runs=_told(_runs(page, at=at)), due_at=0)
+    runs = _runs(scope, at=at)
+    now = _Head(house=_house(page), runs=_told(runs), due_at=0)
     if head is None or (head.house, head.runs) != (now.house, now.runs) or is_due(site, at=at):
         if not _wanted(site):
             want(site)
         if count <= FEW:
-            write(page, site, at=at)
+            _write(page, site, runs, at=at)
 
 
 def write(page: Page, site: Site, *, at: datetime, most: int | None = None) -> bool:
@@ -93,8 +96,13 @@ def write(page: Page, site: Site, *, at: datetime, most: int | None = None) -> b
     if not page.has_my_data:
         _withdraw_all(site)
         return True
+    return _write(page, site, _runs(scope_of(page), at=at), at=at, most=most)
+
+
+def _write(
+    page: Page, site: Site, runs: Sequence[Run], *, at: datetime, most: int | None = None
+) -> bool:
     wanted, house = _wanted(site), _house(page)
-    runs = _runs(page, at=at)
     standings = _standings(runs)
     known = _known(site) if (head := _head(site)) and head.house == house else {}
     lasts = patience(len(standings))
@@ -118,20 +126,19 @@ def write(page: Page, site: Site, *, at: datetime, most: int | None = None) -> b
     return True
 
 
-def _runs(page: Page, *, at: datetime) -> list[Run]:
+def _runs(scope: Scope, *, at: datetime) -> list[Run]:
     """Return the restores that tenants are told of, the newest last."""
     reports = queries.reports_with_tenants(at=at)
-    shown = {
-        incident_id: concerns(page, incident_id)
-        for incident_id in {report.incident_id for report in reports}
-    }
+    shown = {report.incident_id for report in reports}
+    if scope.touching is not None:
+        shown = queries.touched(shown, scope.touching)
     return [
         Run(
             pk=report.pk,
             state=report.state,
             heartbeat_at=report.heartbeat_at,
             ended_at=report.ended_at,
-            incident_id=report.incident.public_id if shown[report.incident_id] else "",
+            incident_id=report.incident.public_id if report.incident_id in shown else "",
             incident_title=report.incident.title,
             incident_is_over=report.incident.is_resolved,
         )

@@ -30,15 +30,19 @@ _SAID = {
 
 
 @contextmanager
-def recorded(page: Page, *, at: datetime) -> Iterator[None]:
-    """Keep on record whether the page could be published in here. Every fault goes on its way."""
+def recorded(page: Page, *, at: datetime, is_publish: bool = True) -> Iterator[None]:
+    """Keep on record whether the page could be published in here. Every fault goes on its way.
+
+    Only a publish that works ends the trouble; other work that fails is trouble all the same.
+    """
     try:
         yield
     except Exception as fault:
         _record(page, in_plain_words(fault, where="PUBLIC_ROOT"), at=at)
         raise
-    known = Publication.objects.filter(page=page, failing_since__isnull=False)
-    known.update(failing_since=None, failure="")
+    if is_publish:
+        known = Publication.objects.filter(page=page, failing_since__isnull=False)
+        known.update(failing_since=None, failure="")
 
 
 def _record(page: Page, failure: str, *, at: datetime) -> None:

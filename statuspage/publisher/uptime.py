@@ -70,7 +70,7 @@ def _touches(facts: Facts) -> list[Touch]:
 def _touch(component_id: int, row: Incident | Maintenance) -> Touch | None:
     if isinstance(row, Incident):
         room, since, until = "incidents", began(row), row.resolved_at
-    elif row.began_at is not None:
+    elif row.began_at is not None and not row.was_missed:
         room, since, until = "maintenances", row.began_at, row.ended_at
     else:
         return None

@@ -18,8 +18,12 @@ _FILE = "pages.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageEntry:
-    """A page, the hosts under which it is asked for, and what stands before it, if anything."""
+    """A page, the hosts under which it is asked for, and what stands before it, if anything.
 
+    The ``id`` tells it from another page that had the same short name.
+    """
+
+    id: str
     slug: str
     hosts: tuple[str, ...]
     gate: Gate | None = None
@@ -33,6 +37,11 @@ def folder_of(root: Path, slug: str) -> Path:
 def folders(root: Path) -> list[Path]:
     """Return the folders of all pages that are there, by name."""
     return sorted(folder for folder in (root / "pages").glob("*") if folder.is_dir())
+
+
+def is_there(root: Path) -> bool:
+    """Whether the server has been told of any page."""
+    return (root / _FILE).exists()
 
 
 def mark(root: Path) -> tuple[int, int]:
@@ -53,6 +62,7 @@ def read(root: Path) -> list[PageEntry]:
         found = json.loads((root / _FILE).read_bytes())
         return [
             PageEntry(
+                id=str(entry["id"]),
                 slug=str(entry["slug"]),
                 hosts=tuple(entry["hosts"]),
                 gate=_gate(entry["gate"]) if entry["gate"] else None,
@@ -71,6 +81,9 @@ def write(root: Path, pages: list[PageEntry]) -> None:
     # It holds the keys of private pages.
     with os.fdopen(os.open(ahead, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
+        # A torn file would leave a server that starts after a power loss without any page.
+        file.flush()
+        os.fsync(file.fileno())
     ahead.replace(root / _FILE)
 
 

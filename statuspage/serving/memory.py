@@ -40,6 +40,8 @@ CORS: Headers = [
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "ETag, X-Highwater-Revision, X-Highwater-Generated"),
 ]
+# Tells the script of a page without a revision that a server of ours picked the edition.
+_PICKED: Headers = [("X-Highwater-Edition", "now")]
 # How long something new may lie unseen. Looking costs one system call.
 LOOK_EVERY_SECONDS = 0.02
 # Old incidents are read rarely; beyond this many bytes the longest unread ones are let go.
@@ -160,7 +162,7 @@ def variants(
 ) -> dict[str, Variant]:
     """Return a document for each of the `CHOICES`. The tag differs in each encoding."""
     kind = manifest.type_of(file)
-    cache = _cache(file, is_private=is_private)
+    cache = caching(file, is_private=is_private)
     is_personal = manifest.is_personal(file)
     found: dict[str, Variant] = {}
     for encoding, body in zip(ENCODINGS, bodies, strict=True):
@@ -193,7 +195,8 @@ def variants(
     }
 
 
-def _cache(file: str, *, is_private: bool) -> str:
+def caching(file: str, *, is_private: bool) -> str:
+    """Return for how long, and by whom, a document may be kept."""
     if "/assets/" in f"/{file}":
         return FOR_EVER
     if is_private:
@@ -261,7 +264,7 @@ class Archive:
                         body,
                         modified_at=max(mark[0] / 1e9, valid_from),
                         is_private=self._is_private,
-                        also=held.revision_headers if is_bound else [],
+                        also=held.revision_headers if is_bound else _PICKED,
                     ),
                 )
                 for valid_from, body in editions

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from statuspage.serving import directory
 from statuspage.serving.gate import (
@@ -78,7 +78,7 @@ class PublicSite:
         self._by_host: dict[str, ServedPage] = {}
         self._mark: tuple[int, int] | None = None
         self._choices: dict[str, str] = {}
-        self._nowhere = ServedPage(root, directory.PageEntry(slug="", hosts=()), clock=clock)
+        self._nowhere = ServedPage(root, directory.PageEntry(id="", slug="", hosts=()), clock=clock)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -96,7 +96,8 @@ class PublicSite:
             if f"{path}/".startswith(self._prefixes):
                 return self._application(environ, start_response)
             document = page.find(path)
-        if page.entry.gate is not None and not path.startswith("/assets/"):
+        is_asset = document is not None and path.startswith("/assets/")
+        if page.entry.gate is not None and not is_asset:
             refusal = self._stop_at_gate(page, page.entry.gate, path, environ, start_response)
             if refusal is not None:
                 return refusal
@@ -129,29 +130,36 @@ class PublicSite:
     def _read_directory(self) -> None:
         try:
             mark = directory.mark(self._root)
-            if mark == self._mark:
-                return
-            known = {page.entry: page for page in self._pages}
-            self._pages = [
-                known.get(entry) or ServedPage(self._root, entry, clock=self._clock)
-                for entry in directory.read(self._root)
-            ]
-            self._by_host = {host: page for page in self._pages for host in page.entry.hosts}
-            self._mark = mark
         except OSError:
             # Nothing is published yet; or what is in memory goes on being served.
             return
+        if mark == self._mark:
+            return
+        try:
+            entries = directory.read(self._root)
         except Unreadable as fault:
+            # Said once for this file.
+            self._mark = mark
             logger.warning("the pages there are cannot be read: %s", fault)
+            return
+        known = {page.entry: page for page in self._pages}
+        pages = [
+            known.get(entry) or ServedPage(self._root, entry, clock=self._clock)
+            for entry in entries
+        ]
+        self._pages = pages
+        self._by_host = {host: page for page in pages for host in page.entry.hosts}
+        self._mark = mark
 
     def _page_of(self, host: str) -> ServedPage:
         """Return the page of a host as a browser writes it: any case, perhaps with a dot."""
-        name = host.lower().rstrip(".")
-        page = self._by_host.get(name)
+        # Bound once: what another thread puts in its place knows other pages.
+        by_host = self._by_host
+        page = by_host.get(host.lower().rstrip("."))
         if page is None:
             page = self._pages[0] if self._pages else self._nowhere
-        if len(self._by_host) < _HOSTS_KEPT and page is not self._nowhere:
-            self._by_host[host] = page
+        if len(by_host) < _HOSTS_KEPT and page is not self._nowhere:
+            by_host[host] = page
         return page
 
     def _choice(self, environ: "WSGIEnvironment") -> str:
@@ -203,11 +211,11 @@ class PublicSite:
         """Let in whoever knows the password."""
         form = form_of(environ)
         address = visitor_address(environ, self._proxies)
-        if self._guesses.are_too_many(address):
-            start_response("429 Too Many Requests", [("Retry-After", "60"), *_NO_STORE])
-            return [b"Too many wrong passwords. Try again in a minute."]
+        if wait := self._guesses.wait(address):
+            start_response("429 Too Many Requests", [("Retry-After", str(wait)), *_NO_STORE])
+            return [b"Too many passwords are being tried. Try again in a minute."]
         if gate.kind != "password" or not is_password(form.get("password", ""), gate.password_hash):
-            self._guesses.count(address)
+            self._guesses.count_wrong(address)
             return self._send(page, GATE_REFUSED, "403 Forbidden", environ, start_response)
         ticket = new_ticket(gate.ticket_key, now=self._clock())
         secure = environ.get("wsgi.url_scheme") == "https" or (
@@ -216,7 +224,7 @@ class PublicSite:
         start_response(
             "303 See Other",
             [
-                ("Location", "/"),
+                ("Location", _wanted(environ)),
                 ("Set-Cookie", ticket_cookie(ticket, secure=secure)),
                 ("Content-Length", "0"),
                 *_NO_STORE,
@@ -231,7 +239,7 @@ class PublicSite:
         environ: "WSGIEnvironment",
         start_response: "StartResponse",
     ) -> Iterable[bytes]:
-        if path.startswith("/api/") or page.held is None:
+        if path.startswith("/api/") or page.held is None or GATE not in page.held.documents:
             body = b'{"code":"not-admitted","detail":"This page is private. Give ?key=."}'
             headers = [("Content-Type", JSON), ("Content-Length", str(len(body))), *_NO_STORE]
             start_response("401 Unauthorized", headers)
@@ -272,7 +280,11 @@ class PublicSite:
         if document is None:
             return _answer_nothing("/", environ["REQUEST_METHOD"], start_response)
         variant: Variant = page.choose(document, self._choice(environ))
-        start_response(status, variant.headers)
+        headers = variant.headers
+        if name != NOT_FOUND:
+            # Strangers need not know how lively a private page is.
+            headers = [header for header in headers if not header[0].startswith("X-Highwater")]
+        start_response(status, headers)
         return [variant.body] if environ["REQUEST_METHOD"] != "HEAD" else []
 
 
@@ -281,6 +293,16 @@ def _send_on(address: str, start_response: "StartResponse") -> Iterable[bytes]:
     # What was typed stands in this address: nobody else shall read it there.
     start_response("303 See Other", [*headers, ("Referrer-Policy", "no-referrer")])
     return []
+
+
+def _wanted(environ: "WSGIEnvironment") -> str:
+    """Return what a visitor had asked for when the gate was shown: the form stands there."""
+    try:
+        came_from = urlsplit(environ.get("HTTP_REFERER", ""))
+    except ValueError:
+        return "/"
+    is_here = came_from.netloc == environ.get("HTTP_HOST", "") and came_from.path != ENTER
+    return _local(came_from.path) if is_here else "/"
 
 
 def _local(target: str) -> str:

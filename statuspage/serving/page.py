@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -16,7 +17,8 @@ logger = logging.getLogger(__name__)
 class ServedPage:
     """A page's documents.
 
-    While a newer revision is missing, broken or half written, the one in memory is served on.
+    While a newer revision is missing, broken or half written, the one in memory is served on; after
+    a start, when there is none in memory, the newest that can be read.
     """
 
     def __init__(self, root: Path, entry: PageEntry, *, clock: Callable[[], float]) -> None:
@@ -38,18 +40,37 @@ class ServedPage:
             # Where the switch points; the directory itself, so that what is read is one revision.
             target = (self._root / CURRENT).readlink()
             if self.held is None or target.name != self.held.name:
-                self.held = load(
-                    self._root / target,
-                    before=self.held,
-                    is_private=self.entry.gate is not None,
-                )
-                self._complained_of = ""
+                self._take_over(self._root / target)
         except (OSError, Unreadable) as fault:
             if str(fault) != self._complained_of:
                 self._complained_of = str(fault)
                 logger.warning("page %s cannot be read: %s", self.entry.slug, fault)
         finally:
             self._looking.release()
+
+    def _take_over(self, folder: Path) -> None:
+        try:
+            self.held = self._load(folder)
+            self._complained_of = ""
+        except (OSError, Unreadable):
+            if self.held is None:
+                self.held = self._newest_before(folder)
+            raise
+
+    def _load(self, folder: Path) -> Held:
+        return load(folder, before=self.held, is_private=self.entry.gate is not None)
+
+    def _newest_before(self, broken: Path) -> Held | None:
+        """Return the newest earlier revision that is whole: better old news than none."""
+        earlier = [
+            int(folder.name)
+            for folder in broken.parent.iterdir()
+            if folder.name.isdecimal() and int(folder.name) < int(broken.name)
+        ]
+        for number in sorted(earlier, reverse=True):
+            with suppress(OSError, Unreadable):
+                return self._load(broken.with_name(str(number)))
+        return None
 
     def find(self, path: str) -> Document | None:
         """Return the document of a path, of the revision or of the archive."""

@@ -115,8 +115,8 @@ def _is_done(request: HttpRequest, form: Any, deed: Callable[[], None], said: st
         field = _FIELDS.get(refusal.code)
         form.add_error(field if field in form.fields else None, str(refusal))
         return False
-    except SiteBusy:
-        # The row is committed; only its publishing, which comes after, was kept waiting.
+    except (SiteBusy, OSError):
+        # The row is committed; only its publishing, which comes after, failed or was kept waiting.
         messages.error(request, _BUSY)
         return True
     messages.success(request, said)

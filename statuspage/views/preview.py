@@ -21,7 +21,7 @@ from incidents.views.page import update_form
 from incidents.views.updates import correct, tell
 from statuspage.models import Page
 from statuspage.publisher.assets import assets
-from statuspage.publisher.imagining import Matter, imagine
+from statuspage.publisher.imagining import Imagined, Matter, imagine
 from statuspage.serving import manifest
 from statuspage.views.pages import page_called
 
@@ -69,7 +69,7 @@ def preview_declaration(request: HttpRequest) -> HttpResponse:
     form = forms.DeclareForm(
         request.POST,
         now=timezone.now(),
-        components=queries.components(),
+        components=queries.component_tree(),
         may_have_blanks=True,
     )
     return _preview(request, form, lambda author: declare(form, author=author))
@@ -82,7 +82,7 @@ def preview_resolution(request: HttpRequest, pk: int) -> HttpResponse:
     incident = get_object_or_404(Incident, pk=pk)
     form = forms.ResolveForm(
         request.POST,
-        components=incident.components.select_related("group"),
+        components=incident.components.in_tree(),
         may_have_blanks=True,
     )
     return _preview(request, form, lambda author: resolve(form, incident_id=pk, author=author))
@@ -92,7 +92,7 @@ def preview_resolution(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def preview_plan(request: HttpRequest) -> HttpResponse:
     """Show the page with a maintenance that is being scheduled."""
-    form = forms.ScheduleForm(request.POST, components=queries.components())
+    form = forms.ScheduleForm(request.POST, components=queries.component_tree())
     return _preview(request, form, lambda author: schedule(form, author=author))
 
 
@@ -126,10 +126,11 @@ def _preview(
 ) -> HttpResponse:
     """Show the pages after the deed, or why there is nothing to show."""
     trouble, status = "", _INVALID
-    imagined = []
+    imagined: list[Imagined] = []
+    others: list[Page] = []
     if form is None or form.is_valid():
         try:
-            imagined = imagine(
+            imagined, others = imagine(
                 lambda: deed(actor(request)), at=timezone.now(), asset_base=_asset_base
             )
         except Refused as refusal:
@@ -141,7 +142,7 @@ def _preview(
     return render(
         request,
         "statuspage/desk/preview.html",
-        {"imagined": imagined, "form": form, "trouble": trouble},
+        {"imagined": imagined, "others": others, "form": form, "trouble": trouble},
         status=status,
     )
 

@@ -25,6 +25,8 @@ from incidents.values import Severity
 from statuspage import publisher, targets
 from statuspage.models import Page as StatusPage
 from statuspage.publisher.targets import push
+from statuspage.serving import manifest
+from statuspage.serving.memory import FOR_EVER, FRESH, PERSONAL, POLICY
 from tests.factories import ComponentFactory, ResponderFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -36,7 +38,7 @@ daemon off; master_process off; pid {folder}/pid; error_log stderr;
 events {{}}
 http {{
     access_log off;
-    types {{ text/html html; text/css css; text/javascript js; application/json json; }}
+    {outside}
     client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
     uwsgi_temp_path {folder}; scgi_temp_path {folder};
     server {{ listen 127.0.0.1:{port}; {lines} }}
@@ -73,14 +75,13 @@ def copy(incident: Incident, tmp_path: Path) -> Iterator[str]:
     )
     publisher.publish_all()
     assert push(target)
-    found = re.search(r"```nginx\n(.*?)```", _HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
+    outside, inside = re.findall(r"```nginx\n(.*?)```", _HOW_TO.read_text("utf-8"), re.DOTALL)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     written = tmp_path / "nginx.conf"
-    lines = found[1].replace("/srv/status", str(folder))
-    written.write_text(_NGINX.format(folder=tmp_path, port=port, lines=lines))
+    lines = inside.replace("/srv/status", str(folder))
+    written.write_text(_NGINX.format(folder=tmp_path, port=port, outside=outside, lines=lines))
     with subprocess.Popen([program, "-p", str(tmp_path), "-c", str(written)]) as server:
         _wait_for(port)
         yield f"http://127.0.0.1:{port}"
@@ -109,7 +110,41 @@ def test_a_copy_has_the_addresses_of_the_page(copy: str, incident: Incident) -> 
         assert says in urllib3.request("GET", f"{copy}{address}").data.decode(), address
     unknown = urllib3.request("GET", f"{copy}/incidents/nothing")
     assert unknown.status == 404
-    assert "<h1" in unknown.data.decode()
+    # Ours, and not that of nginx.
+    assert "There is nothing at this address" in unknown.data.decode()
+
+
+def test_a_copy_is_as_guarded_as_the_page(copy: str, tmp_path: Path) -> None:
+    code = "0123456789bcdfgh"
+    own = tmp_path / "copy" / "archive"
+    for file in (f"my/{code}.html", f"api/status/v1/my/{code}.json"):
+        (own / file).parent.mkdir(parents=True, exist_ok=True)
+        (own / file).write_text("{}")
+    style = next((own / "assets").glob("*.css")).name
+    personal = {
+        "Cache-Control": PERSONAL, "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"
+    }  # fmt: skip
+    readable = {"Access-Control-Allow-Origin": "*"}
+
+    for address, kind, says in (
+        ("/", manifest.HTML, {"Cache-Control": FRESH, "Content-Security-Policy": POLICY}),
+        ("/live", manifest.HTML, {"Cache-Control": FRESH, "Content-Security-Policy": POLICY}),
+        ("/nothing", manifest.HTML, {"Content-Security-Policy": POLICY}),
+        ("/api/v2/summary.json", manifest.JSON, {"Cache-Control": FRESH, **readable}),
+        ("/history.atom", manifest.ATOM, {"Cache-Control": FRESH, **readable}),
+        ("/maintenance.ics", manifest.CALENDAR, {"Cache-Control": FRESH, **readable}),
+        (f"/assets/{style}", manifest.CSS, {"Cache-Control": FOR_EVER}),
+        (f"/my/{code}", manifest.HTML, {"Content-Security-Policy": POLICY, **personal}),
+        (f"/api/status/v1/my/{code}.json", manifest.JSON, {**personal, **readable}),
+    ):
+        answer = urllib3.request("GET", f"{copy}{address}")
+        assert answer.headers["Content-Type"].lower() == kind, address
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", address
+        named = {
+            "Cache-Control", "Content-Security-Policy", "Access-Control-Allow-Origin",
+            "X-Robots-Tag", "Referrer-Policy",
+        }  # fmt: skip
+        assert {name: answer.headers[name] for name in named if name in answer.headers} == says
 
 
 def test_a_copy_says_by_itself_what_time_makes_true(copy: str, chromium: Browser) -> None:

@@ -122,6 +122,8 @@ def test_the_page_renews_itself(chromium: Browser, address: str, tenant: Tenant)
     tell(tenant, TenantState.RESTORED, **ETA)
     publish()
     page = chromium.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/my/{tenant.lookup_code}")
     incident = Incident.objects.get()
     key = incident.progress_reports.get().key
@@ -136,3 +138,6 @@ def test_the_page_renews_itself(chromium: Browser, address: str, tenant: Tenant)
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("checked.", timeout=40_000)
     page.close()
+    # Our own server has picked the edition: only a copy has a list of them.
+    assert asked.count(f"{address}/my/{tenant.lookup_code}") > 1
+    assert not [url for url in asked if url.endswith(".editions.json")]

@@ -11,9 +11,12 @@ from urllib.parse import urlencode
 import pytest
 from pytest_django import Settings
 
+from incidents import operations
+from incidents.models import Tenant
 from statuspage.models import FIRST_PAGE
 from statuspage.serving import PublicSite, directory
 from statuspage.serving.directory import PageEntry
+from tests.factories import MINUTE, NOON
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -77,7 +80,7 @@ def public_root(settings: Settings, tmp_path: Path) -> Path:
 @pytest.fixture
 def page_root(public_root: Path) -> Path:
     """Give the folder of the first page, and tell the server of that page."""
-    directory.write(public_root, [PageEntry(slug=FIRST_PAGE, hosts=())])
+    directory.write(public_root, [PageEntry(id="1", slug=FIRST_PAGE, hosts=())])
     return directory.folder_of(public_root, FIRST_PAGE)
 
 
@@ -86,6 +89,22 @@ def visitor(public_root: Path) -> Visitor:
     """Give a visitor of that root. ``clock[0]`` is the time; at 0 it is the first edition's."""
     clock = [0.0]
     return Visitor(PublicSite(_behind, root=public_root, clock=lambda: clock[0]), clock)
+
+
+@pytest.fixture
+def acme() -> Tenant:
+    return operations.register_tenant(key="tenant:1", name="Acme", at=NOON)
+
+
+@pytest.fixture
+def read(visitor: Visitor) -> Callable[..., Answer]:
+    """Give a reader of a tenant's page, at minutes after noon."""
+
+    def reading(tenant: Tenant, *, minutes: float = 0, **headers: str) -> Answer:
+        visitor.clock[0] = (NOON + minutes * MINUTE).timestamp()
+        return visitor.get(f"/my/{tenant.lookup_code}", **headers)
+
+    return reading
 
 
 @pytest.fixture

@@ -47,3 +47,18 @@ def test_stands_at_its_own_dates_and_notifies_nobody(page_root: Path, visitor: V
     assert incident.title in visitor.get("/history/2026-01").text
     assert queue_deliveries(at=LATER) == 0
     assert not Delivery.objects.exists()
+
+
+def test_of_which_nothing_was_told_is_published_all_the_same(
+    page_root: Path, visitor: Visitor
+) -> None:
+    incident = operations.backfill_incident(
+        title="Tours did not open", severity=Severity.SEV1, began_at=NOON - 3 * HOUR,
+        ended_at=NOON - HOUR, at=NOON, author=None,
+    )  # fmt: skip
+
+    publisher.publish_now(now=lambda: NOON)
+
+    assert incident.title in visitor.get("/").text
+    assert incident.title in visitor.get(f"/incidents/{incident.public_id}").text
+    assert incident.title in visitor.get("/history.atom").text

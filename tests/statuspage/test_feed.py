@@ -1,6 +1,7 @@
 """The Atom feed, against one that a real page served."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
@@ -9,6 +10,7 @@ from pytest_django import Settings
 
 from incidents import operations
 from incidents.values import Phase, Severity
+from statuspage.models import Page
 from statuspage.operations import set_up_page
 from statuspage.publisher import publish_all
 from tests.factories import HOUR, MINUTE, NOON
@@ -77,3 +79,29 @@ def test_repeated_phases_are_called_update_and_text_stays_text(feed: Element) ->
 
     assert re.findall("<strong>(.*?)</strong>", content) == ["Update", "Update", "Investigating"]
     assert "Still &lt;looking&gt;." in content
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+@pytest.mark.parametrize("language", ["en", "nl", "de", "fr"])
+@pytest.mark.django_db
+def test_months_speak_the_language_of_the_page(
+    language: str, month: int, public_root: Path, visitor: Visitor
+) -> None:
+    set_up_page(name="Acme", url="https://status.acme.example", at=NOON)
+    Page.objects.update(language=language)
+    at = datetime(2026, month, 3, tzinfo=UTC)
+    operations.declare_incident(
+        title="API", severity=Severity.SEV3, at=at, author=None, body="One."
+    )
+    publish_all(now=lambda: at)
+
+    feed = fromstring(visitor.get("/history.atom").body)  # noqa: S314 - our own feed
+    content = feed.findtext(f"{ATOM}entry/{ATOM}content") or ""
+
+    said = {
+        "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+        "nl": "Jan Feb Mrt Apr Mei Jun Jul Aug Sep Okt Nov Dec",
+        "de": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
+        "fr": "Jan Fév Mar Avr Mai Jui Jul Aoû Sep Oct Nov Déc",
+    }[language].split()
+    assert re.findall("<small>(.*?) ", content) == [said[month - 1]]

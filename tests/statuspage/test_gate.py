@@ -1,8 +1,10 @@
 """Private pages: who is let in, and that nothing leaks to anybody else."""
 
+import errno
 import ipaddress
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from accounts.models import User
 from incidents import operations as record
 from incidents.values import Severity
 from statuspage import operations, publisher
-from statuspage.models import Access, Page
+from statuspage.models import Access, Page, Publication
 from statuspage.serving import PublicSite, directory
 from statuspage.serving.gate import (
     TICKET,
@@ -67,13 +69,14 @@ class TestAPrivatePage:
     ) -> None:
         close(access, **values)
 
-        for path in [*ADDRESSES, "/incidents/nothing", "/favicon.ico"]:
+        for path in [*ADDRESSES, "/incidents/nothing", "/favicon.ico", "/assets/x"]:
             answer = visitor.get(path)
             assert answer.status == 401, path
             assert SECRET not in answer.text
             assert answer.headers["Cache-Control"] == "private, no-store"
             assert answer.headers["X-Robots-Tag"] == "noindex"
             assert "Access-Control-Allow-Origin" not in answer.headers
+            assert not [name for name in answer.headers if name.startswith("X-Highwater")]
         assert visitor.get("/", method="OPTIONS").status == 401
         assert visitor.get("/", method="HEAD").body == b""
 
@@ -132,6 +135,28 @@ class TestPassword:
         visitor.clock[0] += 2 * 3600
         assert visitor.get("/", cookie=ticket).status == 401
 
+    @pytest.mark.parametrize(
+        ("referer", "leads_to"),
+        [
+            ("https://status.acme.example/uptime", "/uptime"),
+            ("https://status.acme.example/enter", "/"),
+            ("https://elsewhere.example/uptime", "/"),
+            ("https://status.acme.example//elsewhere.example", "/"),
+            ("https://[", "/"),
+            ("", "/"),
+        ],
+    )
+    def test_leads_to_what_was_asked_for(
+        self, close: Close, visitor: Visitor, referer: str, leads_to: str
+    ) -> None:
+        close(Access.PASSWORD, password=PASSWORD)
+
+        answer = visitor.post(
+            "/enter", {"password": PASSWORD}, host="status.acme.example", referer=referer
+        )
+
+        assert answer.headers["Location"] == leads_to
+
     def test_sends_its_ticket_over_tls_alone_where_there_is_tls(
         self, close: Close, visitor: Visitor
     ) -> None:
@@ -153,12 +178,42 @@ class TestPassword:
     def test_cannot_be_guessed_fast(self, close: Close, visitor: Visitor) -> None:
         close(Access.PASSWORD, password=PASSWORD)
 
-        found = [visitor.post("/enter", {"password": str(n)}).status for n in range(12)]
+        found = [self._guess(visitor, str(n)) for n in range(12)]
 
         assert found == [403] * 10 + [429] * 2
-        assert visitor.post("/enter", {"password": PASSWORD}).status == 429
+        assert self._guess(visitor, PASSWORD) == 429
         visitor.clock[0] += 60
-        assert visitor.post("/enter", {"password": PASSWORD}).status == 303
+        assert self._guess(visitor, PASSWORD) == 303
+
+    def test_cannot_be_guessed_from_a_network_of_ones_own(
+        self, close: Close, visitor: Visitor
+    ) -> None:
+        close(Access.PASSWORD, password=PASSWORD)
+
+        found = []
+        for number in range(12):
+            visitor.address = f"2001:db8::{number:x}"
+            found.append(self._guess(visitor, "wrong"))
+        visitor.address = "2001:db8:0:1::1"
+
+        assert found == [403] * 10 + [429] * 2
+        assert self._guess(visitor, PASSWORD) == 303
+
+    def test_that_are_tried_all_at_once_keep_no_worker_busy(
+        self, close: Close, visitor: Visitor
+    ) -> None:
+        close(Access.PASSWORD, password=PASSWORD)
+
+        found = []
+        for number in range(6):
+            visitor.address = f"198.51.100.{number}"
+            found.append(visitor.post("/enter", {"password": "wrong"}).status)
+
+        assert found == [403] * 4 + [429] * 2
+
+    def _guess(self, visitor: Visitor, password: str) -> int:
+        visitor.clock[0] += 1
+        return visitor.post("/enter", {"password": password}).status
 
     def test_that_is_changed_closes_the_page_to_those_inside(
         self, close: Close, visitor: Visitor
@@ -213,6 +268,13 @@ class TestTickets:
             "²." + signature,
         ):
             assert not is_valid(torn, "key", now=1.0)
+
+    def test_are_found_among_odd_cookies(self, close: Close, visitor: Visitor) -> None:
+        page = close(Access.VIEWERS)
+        ticket = new_ticket(page.ticket_key, now=0.0)
+
+        for others in ('prefs={"a":1}', "x=ü", "foo", ";;", "a=b=c"):
+            assert visitor.get("/", cookie=f"{others}; {TICKET}={ticket}; z=1").status == 200
 
     @pytest.mark.parametrize("cookie", [TICKET, f"{TICKET}=", f"{TICKET}=;;;=", f'{TICKET}="\\'])
     def test_in_torn_cookies_are_none(self, close: Close, visitor: Visitor, cookie: str) -> None:
@@ -299,6 +361,51 @@ class TestViewers:
 
         client.force_login(ResponderFactory.create())
         assert client.get("/viewer/").status_code == 302
+
+
+def test_a_page_closed_while_others_are_set_up_stays_closed(
+    close: Close, public_root: Path, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes the directory reads the rows when it is their turn."""
+    page = operations.set_up_page(name="Acme", url="https://status.acme.example", at=NOON)
+    real = publisher.publish._publish_everything
+
+    def closed_meanwhile(row: Page, now: Callable[[], datetime]) -> int:
+        if not Page.objects.get(pk=page.pk).is_private:
+            monkeypatch.setattr(publisher.publish, "_publish_everything", real)
+            operations.set_access(
+                page_id=page.pk, access=Access.PASSWORD, password=PASSWORD, at=NOON + MINUTE
+            )
+        return real(row, now)
+
+    monkeypatch.setattr(publisher.publish, "_publish_everything", closed_meanwhile)
+    publisher.publish_all()
+
+    assert visitor.get("/").status == 401
+    # With the gate's own words, though the row was read before it was closed.
+    assert "Enter its password" in visitor.get("/").text
+
+
+def test_a_gate_that_could_not_be_written_is_put_up_by_the_next_beat(
+    close: Close, public_root: Path, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = operations.set_up_page(name="Acme", url="https://status.acme.example", at=NOON)
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(directory, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            operations.set_access(
+                page_id=page.pk, access=Access.PASSWORD, password=PASSWORD, at=NOON + MINUTE
+            )
+        assert "No space left" in Publication.objects.get(page=page).failure
+    assert visitor.get("/").status == 200
+
+    publisher.publish_due()
+
+    assert visitor.get("/").status == 401
 
 
 def test_the_gate_stands_without_the_database(close: Close, public_root: Path) -> None:

@@ -165,7 +165,13 @@ class TestProof:
         publish()
         assert 'id="proof"' in visitor.get("/").text
 
-        Page.objects.update(has_backup_proof=False)
+        # It names every database, and no component that a page could choose.
+        Page.objects.update(shows_everything=False)
+        publish()
+        assert 'id="proof"' not in visitor.get("/").text
+        assert visitor.get(LIVE).json["backups"] == []
+
+        Page.objects.update(shows_everything=True, has_backup_proof=False)
         publish()
         assert 'id="proof"' not in visitor.get("/").text
         assert visitor.get(LIVE).json["backups"] == []

@@ -9,7 +9,8 @@ from django.db import connection
 
 from incidents import operations
 from incidents.values import Severity
-from statuspage.publisher import publish_all, publish_now
+from statuspage.operations import add_page
+from statuspage.publisher import publish_all, publish_due, publish_now
 from tests.factories import MINUTE, NOON
 from tests.statuspage.conftest import Visitor
 
@@ -69,6 +70,44 @@ class TestEmergencyNotice:
         assert visitor.get("/").text == before
         publish_now(now=lambda: NOON + MINUTE)
         assert "Away." not in visitor.get("/").text
+
+    @pytest.mark.parametrize("torn", ["", '{"text": "Aw', "[]", '{"text": "Away."}'])
+    def test_that_is_torn_keeps_nobody_from_publishing(
+        self, torn: str, page_root: Path, visitor: Visitor, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        _notice("Away.")
+        (page_root / "notice.json").write_text(torn)
+
+        assert publish_due(now=lambda: NOON + 60 * MINUTE)
+
+        assert "Away." not in visitor.get("/").text
+        assert "the notice of page main cannot be read" in caplog.text
+
+    def test_is_kept_from_no_page_by_another(self, public_root: Path, visitor: Visitor) -> None:
+        for slug in ("aaa", "zzz"):
+            add_page(slug=slug, name=slug, url=f"https://{slug}.example", at=NOON)
+        publish_all(now=lambda: NOON + MINUTE)
+        # Not a page: somebody left it there.
+        (public_root / "pages" / "aa" / "targets").mkdir(parents=True)
+        blocked = public_root / "pages" / "aaa" / "current" / "manifest.json"
+        blocked.write_text("{")
+
+        with pytest.raises(CommandError) as failure:
+            _notice("Away.")
+
+        assert "put on page aaa: What is published there is cut short." in str(failure.value)
+        assert "page aa:" not in str(failure.value)
+        assert "Away." in visitor.get("/").text
+        assert "Away." in visitor.get("/", host="zzz.example").text
+
+    def test_is_kept_from_no_page_by_a_stray_folder(
+        self, public_root: Path, visitor: Visitor
+    ) -> None:
+        (public_root / "pages" / "aaa" / "targets").mkdir(parents=True)
+
+        assert "page main, as revision" in _notice("Away.")
+
+        assert "Away." in visitor.get("/").text
 
 
 class TestWithoutAPage:

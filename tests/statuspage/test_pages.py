@@ -112,6 +112,10 @@ class TestHosts:
             )
         with pytest.raises(operations.SlugTaken):
             operations.add_page(slug="beta", name="C", url="https://c.example", at=NOON + MINUTE)
+        with pytest.raises(operations.HostTaken):
+            operations.add_page(
+                slug="c", name="C", url="https://status.beta.example:443", at=NOON + MINUTE
+            )
 
 
 class TestContent:
@@ -202,6 +206,19 @@ class TestRemoving:
 
         assert "Acme" in visitor.get("/", host="status.beta.example").text
         assert [folder.name for folder in directory.folders(public_root)] == ["main"]
+
+    def test_leaves_nothing_to_another_of_the_same_name(
+        self, public_root: Path, visitor: Visitor
+    ) -> None:
+        page = _second(visitor)
+        assert "Beta" in visitor.get("/", host="status.beta.example").text
+        operations.remove_page(page_id=page.pk)
+
+        operations.add_page(
+            slug="beta", name="Gamma", url="https://status.beta.example", at=NOON + MINUTE
+        )
+
+        assert "Gamma" in visitor.get("/", host="status.beta.example").text
 
     def test_leaves_the_last_one(self, public_root: Path) -> None:
         page = operations.set_up_page(name="Acme", url="https://a.example", at=NOON)

@@ -16,6 +16,7 @@ from statuspage import publisher
 from statuspage.models import Page
 from statuspage.operations import add_page, choose_content
 from tests.factories import HOUR, NOON, ComponentFactory, ResponderFactory
+from tests.statuspage.conftest import Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -176,6 +177,21 @@ class TestPreview:
         assert [shown.page.slug for shown in without.context["imagined"]] == ["main"]
         assert [shown.page.slug for shown in touching.context["imagined"]] == ["main", "other"]
 
+    def test_names_the_pages_for_which_there_is_no_room(
+        self, desk: Client, incident: Incident
+    ) -> None:
+        for number in range(4):
+            add_page(
+                slug=f"p{number}", name=f"Page {number}", url=f"https://p{number}.example", at=NOON
+            )
+
+        answer = desk.post(_url("update", incident.pk), {"phase": "identified", "body": "More."})
+
+        shown = [imagined.page.slug for imagined in answer.context["imagined"]]
+        assert shown == ["main", "p0", "p1"]
+        text = re.sub(r"<[^>]+>", "", answer.content.decode())
+        assert "Only 3 pages are shown here. What you post goes to 2 more: Page 2, Page 3." in text
+
     @pytest.mark.parametrize(
         ("words", "says"),
         [
@@ -213,6 +229,24 @@ class TestPreview:
         assert style.headers["Content-Type"].startswith("text/css")
         assert style.content
         assert desk.get(_url("asset", "main", "nothing")).status_code == 404
+
+    def test_leaves_nothing_in_the_histories_that_are_published(
+        self, desk: Client, incident: Incident, tours: Component, visitor: Visitor
+    ) -> None:
+        publisher.publish_now()
+        words = {"phase": "identified", "body": "It is the database."}
+        desk.post(_url("update", incident.pk), words | {f"component_{tours.pk}": "major_outage"})
+        operations.post_status_update(
+            incident_id=incident.pk, phase=Phase.IDENTIFIED, body="It is slow.",
+            at=timezone.now(), author=None,
+            component_statuses={tours.pk: ComponentStatus.DEGRADED_PERFORMANCE},
+        )  # fmt: skip
+
+        publisher.publish_now(now=lambda: timezone.now() + HOUR)
+
+        told = visitor.get("/uptime").text
+        assert "Degraded performance" in told
+        assert "Major outage" not in told
 
     def test_is_for_staff(self, client: Client, incident: Incident) -> None:
         answer = client.post(_url("update", incident.pk), {"phase": "identified", "body": "More."})

@@ -231,6 +231,36 @@ class TestSurvival:
         file.unlink()
         assert visitor.get("/").text == FRONT
 
+    def test_after_a_start_the_newest_whole_revision_is_served(
+        self, site: Site, page_root: Path, visitor: Visitor
+    ) -> None:
+        for number in (2, 3):
+            _put(page_root, number, live=f"as of {number}")
+        # Whole, and never switched to: a publisher was killed just before.
+        shutil.copytree(page_root / "revisions" / "3", page_root / "revisions" / "4")
+        for name in ("index.html", "index.html.gz", "index.html.br"):
+            # As a power cut leaves them.
+            (page_root / "revisions" / "3" / "site" / name).unlink()
+            (page_root / "revisions" / "3" / "site" / name).write_bytes(b"")
+
+        assert visitor.get("/live").text == "as of 2"
+        assert visitor.get("/").text == FRONT
+        _put(page_root, 5, live="as of 5")
+        assert visitor.get("/live").text == "as of 5"
+
+    def test_a_revision_that_was_cut_short_is_not_built_upon(
+        self, site: Site, page_root: Path, visitor: Visitor
+    ) -> None:
+        _put(page_root, 2)
+        for number in (1, 2):
+            # One file, in two revisions.
+            (page_root / "revisions" / str(number) / "site" / "index.html").write_bytes(b"")
+        assert visitor.get("/").status == 503
+
+        _put(page_root, 3)
+
+        assert visitor.get("/").text == FRONT
+
     def test_an_archived_sibling_of_another_edition_is_left_out(
         self, site: Site, visitor: Visitor
     ) -> None:

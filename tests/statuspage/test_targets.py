@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from config.embedded.addresses import Addresses
@@ -28,7 +30,7 @@ from statuspage.publisher.targets.stock import take_stock
 from statuspage.serving import later
 from statuspage.serving.manifest import Unreadable
 from statuspage.serving.memory import FOR_EVER, FRESH, digest
-from tests.factories import HOUR, MINUTE, NOON
+from tests.factories import HOUR, MINUTE, NOON, ResponderFactory
 from tests.statuspage.copying import OLD, publish, published_page, withdraw
 
 if TYPE_CHECKING:
@@ -410,6 +412,18 @@ class TestTargets:
         assert not PublishTarget.objects.exists()
         assert list((page_root / "targets").iterdir()) == []
         assert "site/index.html" in _keys(s3_client, bucket.bucket)
+
+    def test_are_named_before_their_page_goes(
+        self, directory: PublishTarget, client: Client
+    ) -> None:
+        client.force_login(ResponderFactory.create())
+        ask = reverse("statuspage:page-remove", args=[directory.page.slug])
+
+        assert directory.path in client.get(ask).content.decode()
+
+        targets.remove_target(target_id=directory.pk)
+        # There may be copies of before.
+        assert "Copies of it elsewhere stay" in client.get(ask).content.decode()
 
 
 class TestCommand:

@@ -115,3 +115,104 @@ class TestDirectory:
             assert moments == sorted(moments)
             for _moment, path in editions:
                 assert (site / f"{path[1:]}.html").read_text()
+
+
+class TestForeign:
+    """What is not ours stays, whatever it is called."""
+
+    def test_a_folder_that_holds_other_things_is_refused(self, directory: PublishTarget) -> None:
+        place = Path(directory.path)
+        log = place / "archive" / "wal" / "000000010000000000000001"
+        log.parent.mkdir(parents=True)
+        log.write_text("WAL")
+        for number in range(6):
+            (place / "revisions" / str(number)).mkdir(parents=True)
+
+        with pytest.raises(targets.TargetUnusable, match="holds other things"):
+            targets.try_target(target_id=directory.pk)
+        assert not push(directory, now=_at(NOON))
+
+        directory.refresh_from_db()
+        assert "Give an empty one." in directory.failure
+        assert log.read_text() == "WAL"
+        assert len(list((place / "revisions").iterdir())) == 6
+        assert not (place / "current").exists()
+
+    def test_files_beside_ours_stay(self, directory: PublishTarget) -> None:
+        push(directory)
+        place = Path(directory.path)
+        theirs = [
+            place / "archive" / "wal" / "000000010000000000000001",
+            # Named as ours are.
+            place / "archive" / "incidents" / "report.html",
+            place / "archive" / "my" / "photos" / "1.jpg",
+            *(place / "revisions" / str(number) / "theirs" for number in range(6)),
+            place / "revisions" / "1.0badcafe" / "theirs",
+        ]
+        for file in theirs:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("theirs")
+
+        for minute in range(1, 5):
+            publish(NOON + minute * MINUTE)
+            assert push(directory)
+
+        assert all(file.exists() for file in theirs)
+
+    def test_our_own_old_revisions_go(self, directory: PublishTarget) -> None:
+        for minute in range(5):
+            publish(NOON + minute * MINUTE)
+            assert push(directory)
+
+        assert len(list((Path(directory.path) / "revisions").iterdir())) == 3
+
+    def test_what_a_killed_push_left_is_ours(
+        self, directory: PublishTarget, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Killed(BaseException):
+            pass
+
+        def killed(*_args: object) -> None:
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr("statuspage.publisher.targets.directory._switch", killed)
+            with pytest.raises(Killed):
+                push(directory)
+        withdraw(Incident.objects.get(title="Tours do not open"))
+
+        assert push(directory)
+        assert not [
+            file for file in (Path(directory.path) / "archive").rglob("*.html")
+            if OLD in file.read_text()
+        ]  # fmt: skip
+
+    def test_a_new_disk_is_empty(self, directory: PublishTarget) -> None:
+        (Path(directory.path) / "lost+found").mkdir()
+        # As a worker leaves it that was killed as it marked the folder.
+        (Path(directory.path) / ".highwater.0badcafe").write_text("{")
+
+        assert push(directory)
+
+    def test_a_broken_list_is_told_of(self, directory: PublishTarget) -> None:
+        push(directory)
+        (Path(directory.path) / ".highwater").write_text("")
+
+        assert not push(directory)
+
+        directory.refresh_from_db()
+        assert "is broken" in directory.failure
+
+    def test_a_removed_target_that_comes_back_goes_on(self, directory: PublishTarget) -> None:
+        push(directory)
+        targets.remove_target(target_id=directory.pk)
+        again = targets.add_directory(
+            page_id=directory.page_id, name="copy", path=directory.path, at=NOON
+        )
+        withdraw(Incident.objects.get(title="Tours do not open"))
+
+        assert push(again)
+        assert not [
+            file for file in (Path(directory.path) / "archive").rglob("*.html")
+            if OLD in file.read_text()
+        ]  # fmt: skip

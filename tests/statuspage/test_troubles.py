@@ -67,6 +67,22 @@ class TestPublishing:
         assert "cannot be published" not in desk.get(DESK).content.decode()
         assert Publication.objects.get().failing_since is None
 
+    def test_that_fails_is_not_ended_by_other_work_that_works(
+        self, page: Page, page_root: Path
+    ) -> None:
+        kept = (page_root / "revisions").rename(page_root / "kept")
+        (page_root / "revisions").write_text("")
+        with pytest.raises(NotADirectoryError):
+            publisher.publish_now(now=lambda: NOON + MINUTE)
+
+        with pytest.raises(NotADirectoryError):
+            publisher.publish_due(now=lambda: NOON + 2 * MINUTE)
+        (page_root / "revisions").unlink()
+        kept.rename(page_root / "revisions")
+        publisher.request_tenants(count=1, now=lambda: NOON + 3 * MINUTE)
+
+        assert Publication.objects.get().failing_since == NOON + MINUTE
+
     def test_says_nothing_to_strangers(self, client: Client, page: Page) -> None:
         Publication.objects.create(page=page, failing_since=NOON, failure="The disk is full.")
 

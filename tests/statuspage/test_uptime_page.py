@@ -243,6 +243,45 @@ class TestThePageOfUptime:
         assert page.count("100.00 %") == 3
         assert "since 5 January 2026" in page
 
+    def test_counts_nothing_that_nobody_recorded(self, visitor: Visitor) -> None:
+        tours = operations.add_component(name="Tours", at=NOON - HOUR, start_on=date(2025, 1, 12))
+        _down(tours, NOON - HOUR / 2, HOUR / 4)
+        _publish()
+        assert "75.00 %" in visitor.get("/uptime").text
+        assert "100.00 %" not in visitor.get("/uptime").text
+        assert "since 12 January 2026" in visitor.get("/uptime").text
+
+        operations.rewrite_history(
+            component_id=tours.pk,
+            status=ComponentStatus.OPERATIONAL,
+            since=NOON - 365 * DAY,
+            until=NOON - HOUR,
+            at=NOON,
+            author=None,
+        )
+        _publish(MINUTE)
+        assert "75.00 %" not in visitor.get("/uptime").text
+
+    def test_names_no_maintenance_that_was_only_noted_as_over(self, visitor: Visitor) -> None:
+        tours = _component()
+        _down(tours, NOON - DAY, HOUR)
+        for title, ends_by_itself in (("Nobody came", True), ("Took longer", False)):
+            operations.schedule_maintenance(
+                plan=operations.Plan(
+                    title=title, components=[tours.pk], ends_by_itself=ends_by_itself
+                ),
+                scheduled_for=NOON - DAY,
+                scheduled_until=NOON - DAY + MINUTE,
+                at=NOON - 2 * DAY,
+                author=None,
+            )
+        operations.advance_maintenances(at=NOON - DAY + HOUR / 2)
+        _publish()
+
+        page = visitor.get("/uptime").text
+        assert "Took longer" in page
+        assert "Nobody came" not in page
+
 
 class TestWhatIsShownOnlyWhileSomethingIsWrong:
     def _hidden(self, group: Component | None = None) -> Component:

@@ -4,8 +4,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from statuspage.publisher.notice import NothingPublished, put_notice
-from statuspage.publisher.site import SiteBusy
-from statuspage.serving.manifest import Unreadable
 
 
 class Command(BaseCommand):
@@ -25,13 +23,20 @@ class Command(BaseCommand):
         if not clear and not words:
             raise CommandError("Say what customers shall read, or --clear.")
         try:
-            revisions = put_notice(words, at=timezone.now(), slug=page)
+            outcome = put_notice(words, at=timezone.now(), slug=page)
         except NothingPublished as fault:
             raise CommandError(
                 "There is no published page to put it on. Run: manage.py publish_site"
             ) from fault
-        except (SiteBusy, Unreadable, OSError) as fault:
-            raise CommandError(f"The notice could not be put there: {fault}") from fault
         done = "is gone from" if clear else "is on"
-        for slug, revision in revisions.items():
+        for slug, revision in outcome.revisions.items():
             self.stdout.write(f"The notice {done} page {slug}, as revision {revision}.")
+        if outcome.faults:
+            # Said last, and as a failure: somebody has to see to these.
+            left = "taken off" if clear else "put on"
+            raise CommandError(
+                "\n".join(
+                    f"The notice could not be {left} page {slug}: {fault}"
+                    for slug, fault in outcome.faults.items()
+                )
+            )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from django.utils import timezone
 from statuspage.models import PublishTarget, TargetKind
 from statuspage.publisher.targets import bucket, directory
 from statuspage.publisher.targets.stock import Stock, take_stock
-from statuspage.publisher.targets.trouble import OutOfTime, TargetFailed
+from statuspage.publisher.targets.trouble import NoLongerWanted, OutOfTime, TargetFailed
 from statuspage.publisher.trouble import in_plain_words
 from statuspage.serving import manifest
 from statuspage.serving.directory import folder_of
@@ -59,17 +60,22 @@ def push(target: PublishTarget, *, now: Clock = timezone.now, seconds: float = _
     """
     folder = folder_of(settings.PUBLIC_ROOT, target.page.slug)
     at = now()
+    look = partial(_look, target, until=time.monotonic() + seconds)
     try:
         with _alone(folder, target) as is_ours:
             if not is_ours:
                 return False
+            # What was read before may have been told to stop meanwhile.
+            look()
             stock = take_stock(folder, with_personal=target.has_my_data)
-            _bring(target, stock, folder, until=time.monotonic() + seconds)
-    except OutOfTime:
-        # It gets on, which is no failure.
+            _bring(target, stock, folder, look=look)
+    except (OutOfTime, Unreadable) as early:
+        # It gets on, or there is nothing whole to bring just now, which is no failure.
+        logger.info("target %s: to be continued: %r", target.pk, early)
         return False
-    except Unreadable:
-        logger.info("target %s: nothing is published yet, or it changes just now", target.pk)
+    except NoLongerWanted:
+        logger.info("target %s: it was removed or switched off", target.pk)
+        _forget_if_removed(target)
         return False
     except TargetFailed as failed:
         _record_failure(target, str(failed), at=at)
@@ -81,11 +87,12 @@ def push(target: PublishTarget, *, now: Clock = timezone.now, seconds: float = _
     PublishTarget.objects.filter(pk=target.pk).update(
         pushed_revision=stock.revision, pushed_at=at, tried_at=at, failing_since=None, failure=""
     )
+    _forget_if_removed(target)
     return True
 
 
 def try_target(target: PublishTarget) -> None:
-    """Write something small to the target and delete it again.
+    """Write something small to the target and delete it again. A silent one is not waited for.
 
     :raises TargetFailed: if that does not work, with a sentence that says why
     """
@@ -93,7 +100,7 @@ def try_target(target: PublishTarget) -> None:
         if target.kind == TargetKind.DIRECTORY:
             directory.probe(Path(target.path))
         else:
-            _in_bucket(target, lambda place: place.probe())
+            _in_bucket(target, lambda place: place.probe(), is_awaited=True)
     except OSError as fault:
         raise TargetFailed(in_plain_words(fault, where=_where(target))) from fault
 
@@ -102,6 +109,12 @@ def forget(target: PublishTarget) -> None:
     """Remove what is kept here of a target that is no more. What lies there is left there."""
     for file in _files(folder_of(settings.PUBLIC_ROOT, target.page.slug), target):
         file.unlink(missing_ok=True)
+
+
+def _forget_if_removed(target: PublishTarget) -> None:
+    # A push that was under way has written down once more what it brought.
+    if not PublishTarget.objects.filter(pk=target.pk).exists():
+        forget(target)
 
 
 def _is_due(target: PublishTarget, *, at: datetime) -> bool:
@@ -131,19 +144,35 @@ def _tenants_told_at(folder: Path) -> datetime:
     return datetime.fromtimestamp(at, tz=UTC)
 
 
-def _bring(target: PublishTarget, stock: Stock, folder: Path, *, until: float) -> None:
-    if target.page.is_private:
+def _look(target: PublishTarget, *, until: float) -> None:
+    """Look at the clock, and whether the target is still wanted, which staff may change any time.
+
+    :raises OutOfTime: if ``until`` (of the monotonic clock) has passed
+    :raises NoLongerWanted: if it was removed or switched off
+    :raises TargetFailed: if its page is private by now
+    """
+    if time.monotonic() > until:
+        raise OutOfTime
+    found = PublishTarget.objects.select_related("page").filter(pk=target.pk).first()
+    if found is None or not found.is_on:
+        raise NoLongerWanted
+    if found.page.is_private:
         raise TargetFailed("The page is private. Remove this target: nobody would guard it there.")
+
+
+def _bring(target: PublishTarget, stock: Stock, folder: Path, *, look: Callable[[], None]) -> None:
     if target.kind == TargetKind.DIRECTORY:
-        count = directory.push(stock, Path(target.path), until=until)
+        count = directory.push(stock, Path(target.path), look=look)
     else:
         memory, _lock = _files(folder, target)
-        count = _in_bucket(target, lambda place: bucket.push(stock, place, memory, until=until))
+        count = _in_bucket(target, lambda place: bucket.push(stock, place, memory, look=look))
     logger.info("target %s: brought revision %s, %s files", target.pk, stock.revision, count)
 
 
-def _in_bucket(target: PublishTarget, deed: Callable[[bucket.Bucket], Result]) -> Result:
-    place = bucket.Bucket(target)
+def _in_bucket(
+    target: PublishTarget, deed: Callable[[bucket.Bucket], Result], *, is_awaited: bool = False
+) -> Result:
+    place = bucket.Bucket(target, is_awaited=is_awaited)
     try:
         return deed(place)
     finally:
@@ -152,10 +181,17 @@ def _in_bucket(target: PublishTarget, deed: Callable[[bucket.Bucket], Result]) -
 
 @contextmanager
 def _alone(folder: Path, target: PublishTarget) -> Iterator[bool]:
-    """Hold the target; give False at once if another process holds it."""
+    """Hold the target; give False at once if another process holds it.
+
+    :raises Unreadable: if the page has no folder: the folder of a removed page is not made anew
+    """
     _memory, lock = _files(folder, target)
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    try:
+        lock.parent.mkdir(exist_ok=True)
+        opened = lock.open("w")
+    except FileNotFoundError as fault:
+        raise Unreadable("Nothing is published yet.") from fault
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from statuspage.serving.memory import ENCODINGS, digest
 EDITIONS = ".editions.json"
 # What lies beside a document: other encodings of it, and what it says later.
 _BESIDE = (*filter(None, ENCODINGS.values()), later.SUFFIX)
+_BESIDE_PAGE = re.compile(r"\.editions\.json|\.later-[0-9]{1,4}\.html")
+_LATER = re.compile(rf"{manifest.LATER}[0-9a-f]{{20}}\.html")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,22 @@ def address_of(file: str) -> str:
     if file == "index.html":
         return ""
     return file if file == "404.html" else file.removesuffix(".html")
+
+
+def has_name_of_ours(file: str) -> bool:
+    """Whether we give such a name to what is withdrawn one by one: in an archive, or beside it.
+
+    Others may give it, too: it takes more than a name to delete a file.
+    """
+    if _LATER.fullmatch(file):
+        return True
+    for suffix in _BESIDE:
+        if file.endswith(suffix):
+            file = file.removesuffix(suffix)
+            break
+    stem, _dot, rest = file.partition(".")
+    page = f"{stem}.html" if _BESIDE_PAGE.fullmatch(f".{rest}") else file
+    return manifest.archived_file(f"/{address_of(page)}") == page
 
 
 def _later_editions(folder: Path, found: Manifest) -> Iterator[Parcel]:

@@ -7,3 +7,7 @@ class TargetFailed(Exception):
 
 class OutOfTime(Exception):
     """There is more to bring than fits into one go. The next one continues."""
+
+
+class NoLongerWanted(Exception):
+    """The target was removed or switched off meanwhile."""
