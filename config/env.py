@@ -1,6 +1,7 @@
 """Typed readers of the environment. Each variable may also come as a file, by NAME_FILE."""
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +27,17 @@ def text(name: str, default: str | None = None) -> str:
 def words(name: str, default: str | None = None) -> list[str]:
     """Return a list that is written with commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def networks(name: str, default: str | None = None) -> list[IPv4Network | IPv6Network]:
+    """Return networks such as 10.0.0.0/8, written with commas.
+
+    :raises ImproperlyConfigured: if one of them is none
+    """
+    try:
+        return [ip_network(word) for word in words(name, default)]
+    except ValueError as fault:
+        raise ImproperlyConfigured(f"{name} must name networks: {fault}.") from fault
 
 
 def whole(name: str, default: int | None = None) -> int:

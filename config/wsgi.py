@@ -7,7 +7,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 from statuspage.serving import LateApplication, PublicSite
-from statuspage.serving.gate import as_network
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
@@ -16,5 +15,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 application = PublicSite(
     LateApplication(get_wsgi_application, fatal=(ImproperlyConfigured,)),
     root=settings.PUBLIC_ROOT,
-    proxies=[as_network(network) for network in settings.TRUSTED_PROXIES],
+    proxies=settings.TRUSTED_PROXIES,
 )

@@ -1,5 +1,6 @@
 """What holds everywhere. Overlays give addresses, secrets and folders."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import django_stubs_ext
@@ -13,7 +14,7 @@ VAR_DIR = BASE_DIR / "var"
 # Where the finished public page lies. The web process serves it without asking anybody.
 PUBLIC_ROOT = VAR_DIR / "public"
 # Networks of proxies before the web server: what they say of where a visitor comes from counts.
-TRUSTED_PROXIES: list[str] = []
+TRUSTED_PROXIES: list[IPv4Network | IPv6Network] = []
 # The founding report and the example documents. Tests that need them skip by name without.
 SHARED_DIR = BASE_DIR.parent / "shared"
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
-from config.env import folder, text, whole, words
+from config.env import folder, networks, text, whole, words
 from config.settings.base import *  # noqa: F403 - an overlay is the base with other values
 from config.settings.base import BASE_DIR
 
@@ -28,7 +28,7 @@ CELERY_BROKER_URL = text("REDIS_URL")
 VAR_DIR = folder("VAR_DIR")
 PUBLIC_ROOT = folder("PUBLIC_ROOT")
 STATIC_ROOT = folder("STATIC_ROOT")
-TRUSTED_PROXIES = words("TRUSTED_PROXIES", "")
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES", "")
 BARMAN_BIN_DIR = folder("BARMAN_BIN_DIR", BASE_DIR / ".venv-barman" / "bin")
 
 EMAIL_HOST = text("EMAIL_HOST", "localhost")

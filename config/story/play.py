@@ -88,6 +88,7 @@ def play(*, say: Callable[[str], None]) -> None:
     say(f"How {stage.CUSTOMER} sees its own data: {stage.private_link(setting.database)}")
     job = _restore_at_night(setting, incident, target_at, say)
     _compare(setting, job, expected, say)
+    stage.show_backups(setting.database, at=timezone.now())
     _learn(incident, author)
     if stage.phase_of(incident.pk) != Phase.MONITORING:
         raise StoryFailed(f"{incident.ref} did not move to monitoring.")
@@ -99,7 +100,7 @@ def _set_up(say: Callable[[str], None]) -> Setting:
     name = f"tours-{at:%Y%m%d-%H%M%S}"
     stories = Path(settings.VAR_DIR) / "story"
     _clear_away(stories)
-    stage.hide_last_plays_backups(bucket=BUCKET, at=at)
+    stage.forget_last_plays_customers(bucket=BUCKET)
     folder = stories / name
     folder.mkdir(parents=True)
     credentials, password = _keep_credentials(folder)
@@ -121,10 +122,7 @@ def _set_up(say: Callable[[str], None]) -> Setting:
         storage_id=storage.pk,
         archive_name="tours",
         password_reference=credentials,
-        tenants=[
-            (tenant, f"{customer} ({at:%Y%m%d-%H%M%S})") for tenant, customer in TENANTS.items()
-        ],
-        public_name="Virtual tours",
+        tenants=list(TENANTS.items()),
         at=at,
     )
     target = backup_operations.register_recovery_target(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -27,6 +28,8 @@ COMPONENTS = {
 ZONE = "Europe/Amsterdam"
 # The customer whose private link the story shows.
 CUSTOMER = next(iter(TENANTS.values()))
+# What customers read the cluster's backups called.
+BACKUPS = "Virtual tours"
 # What the lost cluster takes with it.
 STRUCK = {
     "Viewing tours": ComponentStatus.MAJOR_OUTAGE,
@@ -72,17 +75,39 @@ def end_last_play(*, dedup_key: str, at: datetime, author: User | None) -> None:
         )
 
 
-def hide_last_plays_backups(*, bucket: str, at: datetime) -> None:
-    """Say no more of the backups of clusters that earlier plays have lost for good."""
-    for database in backup_queries.databases():
-        if database.public_name and database.storage.bucket == bucket:
-            backup_operations.set_proof_terms(
-                database_id=database.pk,
-                public_name="",
-                backup_stale_after=None,
-                proof_stale_after=None,
-                at=at,
-            )
+def forget_last_plays_customers(*, bucket: str) -> None:
+    """Forget the customers of clusters that earlier plays have lost for good."""
+    for database in _databases_in(bucket):
+        for tenant, _known in backup_operations.give_codes(
+            database_id=database.pk, at=timezone.now()
+        ):
+            backup_operations.unregister_tenant(tenant_id=tenant.pk)
+
+
+def show_backups(database: Database, *, at: datetime) -> None:
+    """Let customers read of this play's backups, and no more of those of earlier plays.
+
+    Done once they are proven: until then the proof of the last play stands.
+    """
+    with transaction.atomic():
+        for other in _databases_in(database.storage.bucket):
+            if other.public_name and other.pk != database.pk:
+                _name_backups(other, "", at=at)
+        _name_backups(database, BACKUPS, at=at)
+
+
+def _databases_in(bucket: str) -> list[Database]:
+    return [each for each in backup_queries.databases() if each.storage.bucket == bucket]
+
+
+def _name_backups(database: Database, name: str, *, at: datetime) -> None:
+    backup_operations.set_proof_terms(
+        database_id=database.pk,
+        public_name=name,
+        backup_stale_after=None,
+        proof_stale_after=None,
+        at=at,
+    )
 
 
 def private_link(database: Database) -> str:
@@ -92,7 +117,7 @@ def private_link(database: Database) -> str:
         known.name: known.lookup_code
         for _tenant, known in backup_operations.give_codes(database_id=database.pk, at=at)
     }
-    code = next(code for name, code in codes.items() if name.startswith(CUSTOMER))
+    code = codes[CUSTOMER]
     return f"{Page.objects.first_page(at=at).url}/my/{code}"
 
 

@@ -184,8 +184,8 @@ def programs(port: int, var_dir: Path) -> list[Program]:
     worker = (*celery, "worker", "--loglevel", "INFO", *queues, *pool)
     place = ("--host", HOST, "--port", str(port))
     workers = ("--workers", str(2 * (os.cpu_count() or 1)), "--respawn-failed-workers")
-    # HTTP/1 alone costs a third less a request. A desk request that waits for the database must
-    # not hold up the public page: hence the threads.
+    # HTTP/1 alone costs a third less a request. One thread a worker, and several workers, so that
+    # a desk request that waits for the database does not hold up the public page.
     http = ("--http", "1", "--no-ws", "--blocking-threads", "1")
     web = (PYTHON, "-m", "granian", "--interface", "wsgi", *http, *place, *workers)
     schedule = str(var_dir / "run" / "beat-schedule")
