@@ -125,7 +125,7 @@ def publish(folder: Path) -> None:
     now = datetime.now(UTC)  # noqa: TID251 - the edge of the program
     bodies = {"/": _page(), SUMMARY: _summary()}
     root = folder / "public"
-    directory.write(root, [directory.PageEntry(slug="main", hosts=())])
+    directory.write(root, [directory.PageEntry(id="1", slug="main", hosts=())])
     site = Site(directory.folder_of(root, "main"))
     editions = {path: [Edition(valid_from=now, body=body)] for path, body in bodies.items()}
     draft = Draft(documents=editions, archived={TENANT: _tenant()})
