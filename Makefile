@@ -23,7 +23,7 @@ run: setup ## Start an empty, usable installation; Ctrl-C stops it.
 demo: setup ## The same, and play the story of a lost database on it.
 	@exec $(BIN)/python manage.py run --port $(PORT) --story
 
-test: .venv/.test .venv-barman/.barman .venv/.browser ## Run every test on real servers.
+test: .venv/.test .venv-barman/.barman .venv/.browser .venv/.pgbackrest ## Run every test on real servers.
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 check: .venv/.dev ## Format, lint, types, contracts between the rooms, migrations.
@@ -34,7 +34,7 @@ check: .venv/.dev ## Format, lint, types, contracts between the rooms, migration
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-bench: .venv/.test .venv-barman/.barman ## Measure, and print ratios.
+bench: .venv/.test .venv-barman/.barman .venv-peers/.peers ## Measure, and print ratios.
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 lock: .venv/.dev ## Lock requirements/*.in anew, newest versions that fit; UPGRADE= keeps them.
@@ -42,14 +42,15 @@ lock: .venv/.dev ## Lock requirements/*.in anew, newest versions that fit; UPGRA
 	$(COMPILE) $(UPGRADE) -c requirements/base.txt -o requirements/test.txt requirements/test.in
 	$(COMPILE) $(UPGRADE) -c requirements/test.txt -o requirements/dev.txt requirements/dev.in
 	$(COMPILE) $(UPGRADE) --override requirements/barman-without.txt -o requirements/barman.txt requirements/barman.in
+	$(COMPILE) $(UPGRADE) -o requirements/peers.txt requirements/peers.in
 
 translations: .venv/.test ## Find customers' words anew, update and compile locale/; LANGUAGES=xx adds.
 	@$(BIN)/python -m translations $(LANGUAGES)
 
 clean: ## Remove the environments. What you entered stays, under var/.
-	rm -rf .venv .venv-barman .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-barman .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-.venv/.made .venv-barman/.made:
+.venv/.made .venv-barman/.made .venv-peers/.made:
 	@.ci/make-venv $(PYTHON) $(@D)
 	@touch $@
 
@@ -64,6 +65,15 @@ clean: ## Remove the environments. What you entered stays, under var/.
 	@.venv-barman/bin/python -m pip install $(PIP_FLAGS) --no-deps -r $<
 	@touch $@
 
+.venv-peers/.peers: requirements/peers.txt .venv-peers/.made
+	@echo "Installing requirements/peers.txt"
+	@.venv-peers/bin/python -m pip install $(PIP_FLAGS) -r $<
+	@touch $@
+
 # Without a browser its tests are skipped, loudly; if CI is set, they fail.
 .venv/.browser: .venv/.test
 	@.ci/find-browser && touch $@ || true
+
+# Without pgBackRest the same holds for the tests of its engine.
+.venv/.pgbackrest: .venv/.test
+	@.ci/find-pgbackrest && touch $@ || true
