@@ -6,6 +6,7 @@ A database and a server of its own; the server is the one of production, in anot
 figure runs from the commit to the first answer that carries the update, over HTTP.
 """
 
+import gc
 import http.client
 import os
 import subprocess
@@ -56,6 +57,7 @@ WARM_UP = 2
 LIMIT_MS = 250
 FEW = 20
 BATCH = 1000
+_FAILURES = (ComponentStatus.MAJOR_OUTAGE, ComponentStatus.DEGRADED_PERFORMANCE)
 
 
 def main() -> int:
@@ -66,6 +68,9 @@ def main() -> int:
     parts: list[Component] = []
     there, worst = 0, 0.0
     costs: dict[tuple[int, int], float] = {}
+    # As the web process does behind its start.
+    gc.collect()
+    gc.freeze()
     with _served(root) as port:
         for components, past in ((20, 30), (20, 30_000), (1000, 30_000)):
             parts += _add_components(range(len(parts), components), now - timedelta(days=400))
@@ -78,11 +83,10 @@ def main() -> int:
             times = sorted(found for _number in range(INCIDENTS) for found in _measure(port, parts))
             p50, p99 = times[len(times) // 2], times[round(len(times) * 0.99) - 1]
             costs[components, past] = p50
-            if components == FEW:
-                worst = max(worst, p99)
+            worst = max(worst, p99)
             print(
                 f"{components:5} components, {past:6} past incidents: commit to served "
-                f"p50 {p50:5.0f} ms, p99 {p99:5.0f} ms (limit {LIMIT_MS} for {FEW} components), "
+                f"p50 {p50:5.0f} ms, p99 {p99:5.0f} ms (limit {LIMIT_MS}), "
                 f"everything anew {everything:.1f} s",
                 flush=True,
             )
@@ -147,15 +151,37 @@ def _post(connection: http.client.HTTPConnection, incident: Incident, number: in
 
 
 def _add_components(numbers: range, at: datetime) -> list[Component]:
-    """Add components with a year of history, without publishing each of them."""
+    """Add components with a history each, without publishing each of them."""
     parts = Component.objects.bulk_create(
-        Component(name=f"Component {n}", position=n + 1, created_at=at, updated_at=at)
+        Component(
+            name=f"Component {n}",
+            description=f"What customer {n * 7919 % 997} works with." if n % 2 else "",
+            position=n + 1,
+            created_at=at,
+            updated_at=at,
+        )
         for n in numbers
     )
     StatusInterval.objects.bulk_create(
-        StatusInterval(component=part, status=part.status, began_at=at) for part in parts
+        interval for part in parts for interval in _history(part, at)
     )
     return parts
+
+
+def _history(part: Component, at: datetime) -> Iterator[StatusInterval]:
+    """Yield the stretches of 400 days: two of three components failed, hardly two alike."""
+    number = part.position
+    for failure in range(number % 3):
+        down = at + timedelta(days=320 + 30 * failure + number % 29, minutes=number)
+        up = down + timedelta(minutes=5 + number % 300)
+        yield StatusInterval(
+            component=part, status=ComponentStatus.OPERATIONAL, began_at=at, ended_at=down
+        )
+        yield StatusInterval(
+            component=part, status=_FAILURES[number % 2], began_at=down, ended_at=up
+        )
+        at = up
+    yield StatusInterval(component=part, status=part.status, began_at=at)
 
 
 def _add_past(count: int, part: Component, now: datetime) -> None:

@@ -23,6 +23,31 @@ urlpatterns = [
         preview.preview_maintenance_update,
         name="preview-maintenance",
     ),
+    path(
+        "desk/preview/maintenances/updates/<int:pk>/",
+        preview.preview_maintenance_correction,
+        name="preview-maintenance-correct",
+    ),
+    path(
+        "desk/preview/maintenances/<int:pk>/edit/",
+        preview.preview_maintenance_edit,
+        name="preview-maintenance-edit",
+    ),
+    path(
+        "desk/preview/maintenances/<int:pk>/move/",
+        preview.preview_maintenance_move,
+        name="preview-maintenance-move",
+    ),
+    path(
+        "desk/preview/maintenances/<int:pk>/extend/",
+        preview.preview_maintenance_extension,
+        name="preview-maintenance-extend",
+    ),
+    path(
+        "desk/preview/maintenances/<int:pk>/<slug:name>/",
+        preview.preview_maintenance_deed,
+        name="preview-maintenance-deed",
+    ),
     path("desk/preview/incidents/", preview.preview_declaration, name="preview-declare"),
     path("desk/preview/incidents/<int:pk>/", preview.preview_resolution, name="preview-resolve"),
     path("desk/preview/assets/<slug:slug>/<slug:role>", preview.show_asset, name="preview-asset"),

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -79,47 +80,44 @@ def show_maintenance(request: HttpRequest, pk: int) -> HttpResponse:
 def edit_maintenance(request: HttpRequest, pk: int) -> HttpResponse:
     """Change what it is called, what it touches and what goes by itself."""
     maintenance = get_object_or_404(Maintenance, pk=pk)
-    shown = {"tz": maintenance.tz, "visibility": maintenance.visibility}
-    form = forms.EditMaintenanceForm(
-        request.POST or None,
-        components=queries.component_tree(),
-        initial=forms.plan_of(maintenance) | shown,
-    )
+    form = edit_form(maintenance, data=request.POST or None)
     if form.is_bound and form.is_valid():
-        operations.edit_maintenance(
-            maintenance_id=pk, plan=form.plan(), at=timezone.now(), author=actor(request)
-        )
+        edit(form, maintenance_id=pk, author=actor(request))
         messages.success(request, _("%s is changed.") % maintenance.ref)
         return redirect(maintenance)
-    return _deed_page(request, maintenance, form, title=_("Edit %s"), label=_("Save"))
+    return _deed_page(
+        request,
+        maintenance,
+        form,
+        title=_("Edit %s"),
+        label=_("Save"),
+        preview=reverse("statuspage:preview-maintenance-edit", args=[pk]),
+    )
 
 
 @staff_required
 def move_maintenance(request: HttpRequest, pk: int) -> HttpResponse:
     """Give it another time."""
     maintenance = get_object_or_404(Maintenance, pk=pk)
-    window = {name: getattr(maintenance, name) for name in ("scheduled_for", "scheduled_until")}
-    form = forms.MoveForm(request.POST or None, tz=maintenance.tz, initial=window)
+    form = move_form(maintenance, data=request.POST or None)
     if form.is_bound and form.is_valid():
-        begins, ends = form.window
         try:
-            operations.reschedule_maintenance(
-                maintenance_id=pk,
-                scheduled_for=begins,
-                scheduled_until=ends,
-                at=timezone.now(),
-                author=actor(request),
-                body=form.cleaned_data["body"],
-                is_long_meant=form.cleaned_data["is_long_meant"],
-            )
+            move(form, maintenance_id=pk, author=actor(request))
         except Refused as refusal:
             _refuse(form, refusal)
         else:
             messages.success(request, _("%s has another time.") % maintenance.ref)
-            _warn_of_others(request, begins, ends, except_for=pk)
+            _warn_of_others(request, *form.window, except_for=pk)
             return redirect(maintenance)
     _ask_only_what_came_up(form)
-    return _deed_page(request, maintenance, form, title=_("Move %s"), label=_("Move it"))
+    return _deed_page(
+        request,
+        maintenance,
+        form,
+        title=_("Move %s"),
+        label=_("Move it"),
+        preview=reverse("statuspage:preview-maintenance-move", args=[pk]),
+    )
 
 
 @require_POST
@@ -148,13 +146,7 @@ def correct_update(request: HttpRequest, pk: int) -> HttpResponse:
     update = get_object_or_404(MaintenanceUpdate.objects.select_related("maintenance"), pk=pk)
     form = forms.CorrectForm(request.POST or None, initial={"body": update.body})
     if form.is_bound and form.is_valid():
-        operations.correct_maintenance_update(
-            update_id=pk,
-            body=form.cleaned_data["body"],
-            at=timezone.now(),
-            author=actor(request),
-            reason=form.cleaned_data["reason"],
-        )
+        correct(form, update_id=pk, author=actor(request))
         messages.success(request, _("The update is corrected, and marked as edited."))
         return redirect(update.maintenance)
     return _deed_page(
@@ -163,6 +155,7 @@ def correct_update(request: HttpRequest, pk: int) -> HttpResponse:
         form,
         title=_("Correct an update of %s"),
         label=_("Correct it"),
+        preview=reverse("statuspage:preview-maintenance-correct", args=[pk]),
         explanation=_("Customers see that it was edited. What it said before is kept."),
     )
 
@@ -224,6 +217,52 @@ def tell_more(
         author=author,
         deliver_notifications=data["deliver_notifications"],
         idempotency_key=f"desk-{data['key']}" if data["key"] else "",
+    )
+
+
+def edit_form(maintenance: Maintenance, *, data: Any) -> forms.EditMaintenanceForm:
+    """Return the form of what can be changed at any time, filled with what is set."""
+    shown = {"tz": maintenance.tz, "visibility": maintenance.visibility}
+    return forms.EditMaintenanceForm(
+        data, components=queries.component_tree(), initial=forms.plan_of(maintenance) | shown
+    )
+
+
+def edit(form: forms.EditMaintenanceForm, *, maintenance_id: int, author: User) -> Maintenance:
+    """Change what a valid form says."""
+    return operations.edit_maintenance(
+        maintenance_id=maintenance_id, plan=form.plan(), at=timezone.now(), author=author
+    )
+
+
+def move_form(maintenance: Maintenance, *, data: Any) -> forms.MoveForm:
+    """Return the form of another time, filled with the one that is planned."""
+    window = {name: getattr(maintenance, name) for name in ("scheduled_for", "scheduled_until")}
+    return forms.MoveForm(data, tz=maintenance.tz, initial=window)
+
+
+def move(form: forms.MoveForm, *, maintenance_id: int, author: User) -> Maintenance:
+    """Give it the time of a valid form."""
+    begins, ends = form.window
+    return operations.reschedule_maintenance(
+        maintenance_id=maintenance_id,
+        scheduled_for=begins,
+        scheduled_until=ends,
+        at=timezone.now(),
+        author=author,
+        body=form.cleaned_data["body"],
+        is_long_meant=form.cleaned_data["is_long_meant"],
+    )
+
+
+def correct(form: forms.CorrectForm, *, update_id: int, author: User) -> MaintenanceUpdate:
+    """Correct an update as a valid form says."""
+    return operations.correct_maintenance_update(
+        update_id=update_id,
+        body=form.cleaned_data["body"],
+        at=timezone.now(),
+        author=author,
+        reason=form.cleaned_data["reason"],
     )
 
 
@@ -305,6 +344,7 @@ def _deed_page(
     *,
     title: str,
     label: str,
+    preview: str,
     explanation: str = "",
 ) -> HttpResponse:
     return render(
@@ -315,6 +355,7 @@ def _deed_page(
             "form": form,
             "title": title % maintenance.ref,
             "label": label,
+            "preview": preview,
             "explanation": explanation,
         },
         status=_INVALID if form.errors else 200,

@@ -1,17 +1,20 @@
 """The deeds by which planned work takes its course, each asked for once more before it is done."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.access import actor, staff_required
+from accounts.models import User
 from incidents import forms, operations
 from incidents.errors import Refused
 from incidents.models import Maintenance
@@ -28,7 +31,7 @@ class _Operation(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Deed:
+class Deed:
     """A deed with the words around it; ``code`` names the usual ones to customers."""
 
     do: _Operation
@@ -40,7 +43,7 @@ class _Deed:
 
 
 _DEEDS = {
-    "start": _Deed(
+    "start": Deed(
         do=operations.start_maintenance,
         title=_lazy("Start %s"),
         explanation=_lazy(
@@ -50,7 +53,7 @@ _DEEDS = {
         done=_lazy("%s has begun."),
         code="maintenance_started",
     ),
-    "verify": _Deed(
+    "verify": Deed(
         do=operations.verify_maintenance,
         title=_lazy("Verify %s"),
         explanation=_lazy(
@@ -61,7 +64,7 @@ _DEEDS = {
         done=_lazy("%s is being verified."),
         code="maintenance_verifying",
     ),
-    "finish": _Deed(
+    "finish": Deed(
         do=operations.finish_maintenance,
         title=_lazy("Finish %s"),
         explanation=_lazy(
@@ -72,7 +75,7 @@ _DEEDS = {
         done=_lazy("%s is finished."),
         code="maintenance_finished",
     ),
-    "cancel": _Deed(
+    "cancel": Deed(
         do=operations.cancel_maintenance,
         title=_lazy("Cancel %s"),
         explanation=_lazy(
@@ -89,19 +92,12 @@ _DEEDS = {
 @staff_required
 def do_deed(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Ask once more, with words for customers, and do it."""
-    if name not in _DEEDS:
-        raise Http404
-    deed = _DEEDS[name]
+    deed = deed_named(name)
     maintenance = get_object_or_404(Maintenance, pk=pk)
     form = forms.DeedForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
-            deed.do(
-                maintenance_id=pk,
-                at=timezone.now(),
-                author=actor(request),
-                body=form.cleaned_data["body"],
-            )
+            carry_out(deed, form, maintenance_id=pk, author=actor(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -109,7 +105,14 @@ def do_deed(request: HttpRequest, pk: int, name: str) -> HttpResponse:
             return redirect(maintenance)
     usual = words_for(maintenance, deed.code).text
     form.fields["body"].help_text = _("Empty: “%s”") % usual
-    return _ask(request, maintenance, form, title=str(deed.title) % maintenance.ref, deed=deed)
+    return _ask(
+        request,
+        maintenance,
+        form,
+        title=str(deed.title) % maintenance.ref,
+        preview=reverse("statuspage:preview-maintenance-deed", args=[pk, name]),
+        deed=deed,
+    )
 
 
 @staff_required
@@ -118,22 +121,57 @@ def extend_maintenance(request: HttpRequest, pk: int) -> HttpResponse:
     maintenance, now = get_object_or_404(Maintenance, pk=pk), timezone.now()
     form = forms.ExtendForm(request.POST or None, maintenance=maintenance, now=now)
     if form.is_bound and form.is_valid():
-        until = form.ends_at
-        assert until is not None
         try:
-            operations.extend_maintenance(
-                maintenance_id=pk,
-                until=until,
-                at=now,
-                author=actor(request),
-                body=form.cleaned_data["body"],
-            )
+            extend(form, maintenance_id=pk, author=actor(request), at=now)
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, _("%s has a later end.") % maintenance.ref)
             return redirect(maintenance)
-    return _ask(request, maintenance, form, title=_("Extend %s") % maintenance.ref)
+    return _ask(
+        request,
+        maintenance,
+        form,
+        title=_("Extend %s") % maintenance.ref,
+        preview=reverse("statuspage:preview-maintenance-extend", args=[pk]),
+    )
+
+
+def deed_named(name: str) -> Deed:
+    """Return a deed by its name in addresses.
+
+    :raises Http404: if there is none
+    """
+    if name not in _DEEDS:
+        raise Http404
+    return _DEEDS[name]
+
+
+def carry_out(
+    deed: Deed, form: forms.DeedForm, *, maintenance_id: int, author: User
+) -> Maintenance:
+    """Do it, with the words of a valid form."""
+    return deed.do(
+        maintenance_id=maintenance_id,
+        at=timezone.now(),
+        author=author,
+        body=form.cleaned_data["body"],
+    )
+
+
+def extend(
+    form: forms.ExtendForm, *, maintenance_id: int, author: User, at: datetime
+) -> Maintenance:
+    """Give it the later end of a valid form, whose minutes count from ``at``."""
+    until = form.ends_at
+    assert until is not None
+    return operations.extend_maintenance(
+        maintenance_id=maintenance_id,
+        until=until,
+        at=at,
+        author=author,
+        body=form.cleaned_data["body"],
+    )
 
 
 def _ask(
@@ -142,7 +180,8 @@ def _ask(
     form: forms.DeedForm | forms.ExtendForm,
     *,
     title: str,
-    deed: _Deed | None = None,
+    preview: str,
+    deed: Deed | None = None,
 ) -> HttpResponse:
     return render(
         request,
@@ -152,6 +191,7 @@ def _ask(
             "form": form,
             "title": title,
             "label": deed.label if deed else _("Extend it"),
+            "preview": preview,
             "explanation": deed.explanation if deed else _("The page and calendars say so."),
         },
         status=_INVALID if form.errors else 200,

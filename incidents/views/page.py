@@ -136,7 +136,7 @@ def timeline(
 def progress(incident: Incident, *, now: datetime) -> dict[str, Any]:
     """Return the jobs' progress, those under way first."""
     silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
-    alive = (ProgressState.RUNNING, ProgressState.WAITING)
+    alive = (ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD)
     reports = incident.progress_reports.order_by("-started_at", "-pk")
     return {
         "incident": incident,

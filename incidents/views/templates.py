@@ -19,6 +19,7 @@ _EXAMPLE = {
     "data_until": "12 Jan 2026, 00:11 UTC",
     "attempts": "2",
     "amount": "38.2 GB",
+    "checks": _("Every table was counted. Every page was read."),
     "begins": "14 January 02:00 UTC",
     "ends": "14 January 04:00 UTC",
 }

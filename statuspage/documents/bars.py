@@ -17,6 +17,9 @@ from incidents import spoken
 from incidents.values import ComponentStatus
 from statuspage.documents.uptime import DRAWN, FIRST_DRAWN, TODAY, History, hundredths
 
+# How many rows and drawings a process keeps, of all pages and languages together: some 25 MB.
+KEPT = 10_000
+
 _TROUBLE = frozenset(
     {
         ComponentStatus.DEGRADED_PERFORMANCE,
@@ -61,7 +64,7 @@ def _percent(figure: int, _language: str | None) -> str:
     return _("{} %").format(number_format(Decimal(figure).scaleb(-2), decimal_pos=2))
 
 
-@functools.lru_cache(maxsize=2048)
+@functools.lru_cache(maxsize=KEPT)
 def _sentence(figure: str, since: date | None, troubled: int, _language: str | None) -> str:
     if since is None:
         words = _("Uptime over {days} days: {figure}.").format(days=DRAWN, figure=figure)
@@ -75,7 +78,7 @@ def _sentence(figure: str, since: date | None, troubled: int, _language: str | N
     return f"{words} {trouble.format(count=troubled)}"
 
 
-@functools.lru_cache(maxsize=2048)
+@functools.lru_cache(maxsize=KEPT)
 def _drawn(
     words: str, first: int, worst: tuple[tuple[int, ComponentStatus | None], ...]
 ) -> SafeString:

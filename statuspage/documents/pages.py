@@ -1,7 +1,7 @@
 """The pages that people read, each rendered once for all its editions."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from incidents import spoken
 from incidents.models import Component, ComponentChange, Incident, Maintenance, StatusUpdate
-from incidents.values import ComponentStatus, MaintenanceState, Phase
+from incidents.values import MaintenanceState, Phase
 from statuspage.documents.banner import banner
-from statuspage.documents.bars import bars, percent
 from statuspage.documents.bodies import as_html, first_words, words_of
 from statuspage.documents.clauses import Clauses, Edition
 from statuspage.documents.facts import Facts, began, told
@@ -32,10 +31,10 @@ from statuspage.documents.messages import Earlier as Earlier
 from statuspage.documents.messages import Message as Message
 from statuspage.documents.messages import Past as Past
 from statuspage.documents.moments import day, lasted, tagged, when
+from statuspage.documents.parts import parts, rows
 from statuspage.documents.progress import panel, reports_of
 from statuspage.documents.promises import Given, expected, given, next_update
 from statuspage.documents.proof import proof_block
-from statuspage.documents.uptime import DRAWN
 from statuspage.documents.v2 import full_name
 
 # How many resolved incidents the front page shows before it points to the history.
@@ -64,26 +63,6 @@ class Story:
     panels: list[SafeString]
     given: list[Given]
     messages: list[Message]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A component or a group, as a row of the page."""
-
-    id: str
-    name: str
-    description: str
-    status: str
-    status_words: str
-    is_group: bool
-    # The last days as a drawing, and their figure; empty while there is no history.
-    bars: SafeString
-    uptime: str
-    members: "list[Part]" = field(default_factory=list)
-
-    @property
-    def is_troubled(self) -> bool:
-        return self.status != ComponentStatus.OPERATIONAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +103,7 @@ def front(facts: Facts, earlier: Earlier) -> dict[str, list[Edition]]:
             "running": [planned(facts, row, clauses, {}) for row in facts.running],
             "upcoming": upcoming[:UPCOMING_IN_FULL],
             "later": upcoming[UPCOMING_IN_FULL:],
-            "parts": shown,
+            "rows": rows(shown),
             "has_bars": any(part.bars for part in shown),
             "link": True,
         },
@@ -256,39 +235,6 @@ def _message(facts: Facts, update: StatusUpdate, earlier: Earlier, *, repeated: 
     )
 
 
-def parts(facts: Facts) -> list[Part]:
-    """Return components and groups as rows, members inside their groups."""
-    members: dict[int | None, list[Component]] = {}
-    for component in facts.components:
-        if facts.is_hidden(component):
-            continue
-        members.setdefault(component.group_id, []).append(component)
-    return [_part(facts, component, members) for component in members.get(None, [])]
-
-
-def _part(
-    facts: Facts, component: Component, members: Mapping[int | None, Sequence[Component]]
-) -> Part:
-    status = facts.status_of(component)
-    history = facts.histories.get(component.pk)
-    is_drawn = history is not None and not history.is_empty
-    return Part(
-        id=component.public_id,
-        name=component.name,
-        description=component.description,
-        status=status,
-        status_words=status_words(status),
-        is_group=component.is_group,
-        bars=bars(history) if history and is_drawn else SafeString(""),
-        uptime=percent(history.uptime[DRAWN]) if history and is_drawn else "",
-        members=(
-            [_part(facts, member, {}) for member in members.get(component.pk, [])]
-            if component.is_group
-            else []
-        ),
-    )
-
-
 def _newest_past(facts: Facts) -> list[Past]:
     """Return what was over last, incidents and maintenances, as the front page has it."""
     lines = [
@@ -340,7 +286,23 @@ def age(facts: Facts, clauses: Clauses, *, quiet_after: timedelta | None = None)
         old,
     )
     shown = format_html('<p class="notice is-stale" id="age" data-ago>{}</p>', old)
-    return clauses.turn(turns_at, before=hidden, after=shown, is_kept=True)
+    unscripted = _unscripted(facts, turns_at)
+    return clauses.turn(turns_at, before=hidden + unscripted, after=shown, is_kept=True)
+
+
+def _unscripted(facts: Facts, turns_at: datetime) -> SafeString:
+    """Return what no script is needed for: from when on this is old, true wherever it lies."""
+    words = format_html(
+        _(
+            "Without JavaScript this page does not renew itself. It is from {made}; after {until}, "
+            "what follows may no longer be so. "
+            '<a href="">Load it anew</a>, or look at {link}.'
+        ),
+        made=when(facts.at, facts.zone, year=True),
+        until=when(turns_at, facts.zone, year=True),
+        link=format_html('<a href="{0}/">{0}</a>', facts.page.url),
+    )
+    return format_html('<noscript><p class="notice small">{}</p></noscript>', words)
 
 
 def frame(facts: Facts) -> dict[str, Any]:

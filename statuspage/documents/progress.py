@@ -19,13 +19,15 @@ from statuspage.documents.moments import amount, between, lasted, share, when
 _STATES = {
     ProgressState.RUNNING: _lazy("Running"),
     ProgressState.WAITING: _lazy("Waiting for the storage"),
+    ProgressState.HELD: _lazy("Held up"),
+    ProgressState.PAUSED: _lazy("Paused"),
     ProgressState.FAILED: _lazy("Stopped"),
     ProgressState.SUCCEEDED: _lazy("Finished"),
     ProgressState.CANCELLED: _lazy("Ended early"),
 }
 # What jobs call themselves. Another title is shown as it is.
 _TITLES = {"Database restore": _lazy("Database restore")}
-_ALIVE = {ProgressState.RUNNING, ProgressState.WAITING}
+_ALIVE = {ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ def stages(report: ProgressReport) -> list[Stage]:
     return [
         Stage(name=str(phase.label), place=_place(number, now=now, over=over))
         for number, phase in enumerate(order)
-        if phase != ProgressPhase.READY
+        if phase != ProgressPhase.READY and (phase != ProgressPhase.TENANTS or report.is_one_by_one)
     ]
 
 

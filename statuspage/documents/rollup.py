@@ -30,9 +30,11 @@ _EVERYTHING = Rollup(indicator="critical", description="Major Service Outage")
 
 def roll_up(statuses: Sequence[str]) -> Rollup:
     """Return what the statuses of all components but the groups amount to."""
-    worst = max(map(ComponentStatus, statuses), key=lambda status: status.rank, default=None)
+    # There are few of them, however many components.
+    found = {ComponentStatus(status) for status in set(statuses)}
+    worst = max(found, key=lambda status: status.rank, default=None)
     if worst is None:
         return _TABLE[ComponentStatus.OPERATIONAL]
-    if worst == ComponentStatus.MAJOR_OUTAGE and all(status == worst for status in statuses):
+    if found == {ComponentStatus.MAJOR_OUTAGE}:
         return _EVERYTHING
     return _TABLE[worst]

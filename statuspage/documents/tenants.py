@@ -82,10 +82,10 @@ class Standing:
         run = self.run
         if run is None:
             return "none"
-        if run.state == ProgressState.FAILED:
-            return "none" if run.incident_is_over else "stopped"
-        if run.state == ProgressState.CANCELLED:
-            return "none" if run.incident_is_over else "cancelled"
+        if self._is_open_for_good(run):
+            return "back"
+        if run.state in _STOPPED:
+            return "none" if run.incident_is_over else _STOPPED[run.state]
         if self.state == TenantState.RESTORED and self.place is None:
             # It was looked at, and not all of it could be counted.
             return "unchecked"
@@ -94,12 +94,18 @@ class Standing:
             return "back" if self.state == TenantState.VERIFIED else "none"
         return self.state
 
+    def _is_open_for_good(self, run: Run) -> bool:
+        """Whether its data is in use again, whatever becomes of the others."""
+        # Where a restore is over that should have brought the rest, what is there stays.
+        is_left = self.state == TenantState.REOPENED and run.ended_at is not None
+        return is_left or self.state == TenantState.BACK
+
     @property
     def since(self) -> datetime | None:
         """Since when that is so: the last change of its own, or the end of its restore."""
         if self.run is None or self.updated_at is None or self.kind == "none":
             return None
-        if self.is_alive:
+        if self.is_alive or self.state == TenantState.BACK:
             return self.updated_at
         # One that stopped has no end, and says nothing more.
         return max(self.updated_at, self.run.ended_at or self.run.heartbeat_at)
@@ -118,7 +124,12 @@ class Standing:
         return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
 
-_ALIVE = {state.value for state in TenantState} - {TenantState.ABSENT.value} | {"unchecked"}
+_STOPPED: dict[str, str] = {
+    ProgressState.FAILED: "stopped",
+    ProgressState.CANCELLED: "cancelled",
+}
+_SETTLED = {TenantState.ABSENT.value, TenantState.BACK.value}
+_ALIVE = {state.value for state in TenantState} - _SETTLED | {"unchecked"}
 _HEADLINES = {
     "none": _lazy("Nothing is known here of a restore of your data."),
     "waiting": _lazy("Your data waits for its turn."),
@@ -126,6 +137,8 @@ _HEADLINES = {
     "restored": _lazy("Your data is restored, and has not been checked yet."),
     "unchecked": _lazy("Your data is restored, and could not be checked in full."),
     "verified": _lazy("Your data is restored and checked."),
+    "reopened": _lazy("Your data is back up to an earlier moment. The rest follows."),
+    "own_turn": _lazy("Your data is being brought back now."),
     "absent": _lazy("Your data is not in this backup."),
     "back": _lazy("Your data is back, and has been checked."),
     "stopped": _lazy("The restore of your data has stopped before its end."),
@@ -138,6 +151,10 @@ _MORE = {
     "restored": _lazy("We look at what came back, one customer after the other."),
     "unchecked": _lazy("Not all of it could be counted, so we do not call it checked."),
     "verified": _lazy("It opens together with the rest, as soon as all of it is checked."),
+    "reopened": _lazy(
+        "You can work. What you change meanwhile is not replaced without somebody looking at it."
+    ),
+    "own_turn": _lazy("It is your turn. What comes back is checked before you get it."),
     "absent": _lazy("It came into being after the moment up to which this backup goes."),
     "back": _lazy("We have counted what came back."),
     "stopped": _lazy("Our engineers are on it. We say on the status page how it goes on."),
@@ -147,6 +164,7 @@ _MORE = {
 _MARKS = {
     "none": "unknown", "back": "operational", "verified": "operational",
     "waiting": "under_maintenance", "restoring": "under_maintenance",
+    "reopened": "under_maintenance", "own_turn": "under_maintenance",
     "restored": "under_maintenance", "unchecked": "degraded_performance",
     "absent": "degraded_performance",
     "stopped": "major_outage", "cancelled": "degraded_performance",
@@ -298,6 +316,8 @@ _HORIZONS = {
     "restored": _lazy("Everything up to {} has been brought back."),
     "unchecked": _lazy("Everything up to {} has been brought back."),
     "verified": _lazy("Everything up to {} has been brought back."),
+    "reopened": _lazy("Everything up to {} is back."),
+    "own_turn": _lazy("Everything up to {} is back."),
     "absent": _lazy("This restore goes up to {}."),
     "back": _lazy("Everything up to {} is back."),
 }

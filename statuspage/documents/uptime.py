@@ -213,12 +213,14 @@ def uptime(spent: Spent) -> Fraction | None:
     if not lost:
         return _WHOLE
     unit = timedelta(microseconds=1)
-    return 1 - Fraction(lost // unit, 10 * (counted // unit))
+    whole = 10 * (counted // unit)
+    return Fraction(whole - lost // unit, whole)
 
 
 def hundredths(figure: Fraction) -> int:
     """Return a figure in hundredths of a percent, rounded down: 10,000 if nothing was lost."""
-    return int(figure * 10_000)
+    # The product as a fraction would be brought to its lowest terms first: some thousand a publish.
+    return figure.numerator * 10_000 // figure.denominator
 
 
 @functools.lru_cache(maxsize=16)

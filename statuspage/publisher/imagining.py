@@ -1,12 +1,13 @@
 """Pages as they would be after a deed that is not done: rendered, and taken back."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import translation
+from django.utils import timezone, translation
 
 from incidents.models import Incident, Maintenance
 from statuspage.documents.facts import Facts
@@ -25,6 +26,8 @@ Matter = Incident | Maintenance
 # A preview is not worth waiting for somebody who posts, and keeps nobody waiting for long.
 _PATIENCE_MS = 3000
 _MOST_PAGES = 3
+# No script runs in a preview, yet it looks as to all whose browser runs them.
+_UNSCRIPTED = re.compile(rb"<noscript>.*?</noscript>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,10 @@ class Imagined:
 
 
 def imagine(
-    deed: Callable[[], Matter], *, at: datetime, asset_base: Callable[[Page], str]
+    deed: Callable[[], Matter],
+    *,
+    asset_base: Callable[[Page], str],
+    now: Callable[[], datetime] = timezone.now,
 ) -> tuple[list[Imagined], list[Page]]:
     """Return the first pages as they would be after the deed, which returns what it is about.
 
@@ -50,8 +56,10 @@ def imagine(
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{_PATIENCE_MS}ms"])
-        Page.objects.first_page(at=at)
+        Page.objects.first_page(at=now())
         matter = deed()
+        # As when a page is published: what the deed has begun lies behind it by then.
+        at = now()
         pages = [page for page in Page.objects.in_order() if _concerns(page, matter)]
         found = [
             _imagined(page, matter, at=at, asset_base=asset_base(page))
@@ -86,9 +94,13 @@ def _imagined(page: Page, matter: Matter, *, at: datetime, asset_base: str) -> I
     editions = draft.documents.get(path)
     return Imagined(
         page=page,
-        front=draft.documents["/"][0].body.decode(),
-        story=(editions[0].body if editions else draft.archived.get(path, b"")).decode(),
+        front=_as_seen(draft.documents["/"][0].body),
+        story=_as_seen(editions[0].body if editions else draft.archived.get(path, b"")),
     )
+
+
+def _as_seen(body: bytes) -> str:
+    return _UNSCRIPTED.sub(b"", body).decode()
 
 
 def _add_story(draft: Draft, facts: Facts, matter: Matter) -> str:

@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import brotli
-
 from statuspage.documents.clauses import Edition
+from statuspage.publisher.compressing import (
+    compressed,
+    compressed_for_good,
+    compressed_for_later,
+)
 from statuspage.serving import manifest
 from statuspage.serving.manifest import EditionFile, Manifest, Published, Unreadable
 from statuspage.serving.memory import ENCODINGS, digest
 
-# Quality 11 takes fifty times as long and saves a tenth: a publish is waited for.
-_BROTLI_QUALITY = 6
-# Styles and scripts are compressed once, and nobody waits for them.
-_BROTLI_BEST = 11
-# What every visitor fetches first: five milliseconds more, for a tenth less.
-_BROTLI_FRONT = 10
 _FRONT = f"site/{manifest.file_of('/')}"
 _KEPT_REVISIONS = 3
 # The folders of the archive whose files are named by the ids of incidents and maintenances.
@@ -197,7 +194,7 @@ class Site:
         bodies = (
             (body,)
             if manifest.type_of(file) == manifest.PNG
-            else _compressed(body, _BROTLI_BEST if is_asset else _BROTLI_QUALITY)
+            else (compressed_for_good(body) if is_asset else compressed(body))
         )
         for suffix, content in zip(ENCODINGS.values(), bodies, strict=False):
             replace_file(target.with_name(target.name + suffix), content, lasting=lasting)
@@ -286,8 +283,7 @@ class _Writer:
             self._link(known, name)
             return EditionFile(valid_from=valid_from, file=name, digest=named, sizes=known.sizes)
         target = self._place(name)
-        quality = _BROTLI_FRONT if name == _FRONT else _BROTLI_QUALITY
-        bodies = _compressed(edition.body, quality)
+        bodies = compressed(edition.body, is_front=name == _FRONT)
         for suffix, body in zip(ENCODINGS.values(), bodies, strict=True):
             Path(f"{target}{suffix}").write_bytes(body)
         sizes = (len(bodies[0]), len(bodies[1]), len(bodies[2]))
@@ -297,7 +293,7 @@ class _Writer:
         """Write an edition that most probably nobody will read: one file, as gzip."""
         self._later += 1
         name = f"{manifest.LATER}{self._later}{Path(manifest.file_of(path)).suffix}"
-        body = gzip.compress(edition.body, 9, mtime=0)
+        body = compressed_for_later(edition.body)
         Path(f"{self._place(name)}.gz").write_bytes(body)
         return EditionFile(
             valid_from=edition.valid_from.timestamp(),
@@ -320,15 +316,6 @@ class _Writer:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(target.parent)
         return target
-
-
-def _compressed(body: bytes, brotli_quality: int = _BROTLI_QUALITY) -> tuple[bytes, bytes, bytes]:
-    # No time in the header: equal documents have equal bytes.
-    return (
-        body,
-        gzip.compress(body, 9, mtime=0),
-        brotli.compress(body, mode=brotli.MODE_TEXT, quality=brotli_quality),
-    )
 
 
 def replace_file(target: Path, content: bytes, *, lasting: bool) -> None:

@@ -14,9 +14,9 @@ from accounts.access import actor, staff_required
 from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
-from incidents.models import Incident, Maintenance, StatusUpdate
+from incidents.models import Incident, Maintenance, MaintenanceUpdate, StatusUpdate
+from incidents.views import maintenance, maintenance_deeds
 from incidents.views.incidents import declare, resolve
-from incidents.views.maintenance import schedule, tell_more
 from incidents.views.page import update_form
 from incidents.views.updates import correct, tell
 from statuspage.models import Page
@@ -93,7 +93,7 @@ def preview_resolution(request: HttpRequest, pk: int) -> HttpResponse:
 def preview_plan(request: HttpRequest) -> HttpResponse:
     """Show the page with a maintenance that is being scheduled."""
     form = forms.ScheduleForm(request.POST, components=queries.component_tree())
-    return _preview(request, form, lambda author: schedule(form, author=author))
+    return _preview(request, form, lambda author: maintenance.schedule(form, author=author))
 
 
 @require_POST
@@ -105,7 +105,67 @@ def preview_maintenance_update(request: HttpRequest, pk: int) -> HttpResponse:
     return _preview(
         request,
         form,
-        lambda author: tell_more(form, maintenance_id=pk, author=author).maintenance,
+        lambda author: maintenance.tell_more(form, maintenance_id=pk, author=author).maintenance,
+    )
+
+
+@require_POST
+@staff_required
+def preview_maintenance_correction(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with a correction of what was said of a maintenance."""
+    get_object_or_404(MaintenanceUpdate, pk=pk)
+    form = forms.CorrectForm(request.POST)
+    return _preview(
+        request,
+        form,
+        lambda author: maintenance.correct(form, update_id=pk, author=author).maintenance,
+    )
+
+
+@require_POST
+@staff_required
+def preview_maintenance_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with a maintenance that is called otherwise, or touches something else."""
+    form = maintenance.edit_form(get_object_or_404(Maintenance, pk=pk), data=request.POST)
+    return _preview(
+        request, form, lambda author: maintenance.edit(form, maintenance_id=pk, author=author)
+    )
+
+
+@require_POST
+@staff_required
+def preview_maintenance_move(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with another time of a maintenance."""
+    form = maintenance.move_form(get_object_or_404(Maintenance, pk=pk), data=request.POST)
+    return _preview(
+        request, form, lambda author: maintenance.move(form, maintenance_id=pk, author=author)
+    )
+
+
+@require_POST
+@staff_required
+def preview_maintenance_extension(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the page with a later end of a maintenance."""
+    planned, now = get_object_or_404(Maintenance, pk=pk), timezone.now()
+    form = forms.ExtendForm(request.POST, maintenance=planned, now=now)
+    return _preview(
+        request,
+        form,
+        lambda author: maintenance_deeds.extend(form, maintenance_id=pk, author=author, at=now),
+    )
+
+
+@require_POST
+@staff_required
+def preview_maintenance_deed(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Show the page with a maintenance that begins, is checked, ends or is called off."""
+    deed = maintenance_deeds.deed_named(name)
+    get_object_or_404(Maintenance, pk=pk)
+    form = forms.DeedForm(request.POST)
+    return _preview(
+        request,
+        form,
+        lambda author: maintenance_deeds.carry_out(deed, form, maintenance_id=pk, author=author),
     )
 
 
@@ -130,9 +190,7 @@ def _preview(
     others: list[Page] = []
     if form is None or form.is_valid():
         try:
-            imagined, others = imagine(
-                lambda: deed(actor(request)), at=timezone.now(), asset_base=_asset_base
-            )
+            imagined, others = imagine(lambda: deed(actor(request)), asset_base=_asset_base)
         except Refused as refusal:
             trouble = str(refusal)
         except OperationalError:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,18 +15,20 @@ import urllib3
 from django.conf import settings as django_settings
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from incidents import operations
 from incidents.models import Incident, StatusUpdate
+from incidents.operations import Plan
 from incidents.values import Severity
 from statuspage import publisher, targets
 from statuspage.models import Page as StatusPage
 from statuspage.publisher.targets import push
 from statuspage.serving import manifest
 from statuspage.serving.memory import FOR_EVER, FRESH, PERSONAL, POLICY
+from tests.browser.axe import violations
 from tests.factories import ComponentFactory, ResponderFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -160,10 +162,35 @@ def test_a_copy_says_by_itself_what_time_makes_true(copy: str, chromium: Browser
     page.context.close()
 
 
-def test_a_preview_looks_as_the_page_will(
-    page: Page, live_server: LiveServer, incident: Incident
+def test_a_copy_without_javascript_says_from_when_on_it_is_old(
+    copy: str, chromium: Browser
 ) -> None:
-    ComponentFactory.create()
+    page = chromium.new_context(
+        java_script_enabled=False, viewport={"width": 320, "height": 800}
+    ).new_page()
+    page.goto(copy)
+
+    words = page.locator("#live > noscript p")
+
+    expect(words).to_be_visible()
+    expect(words).to_contain_text("what follows may no longer be so")
+    made, until = (
+        datetime.fromisoformat(moment.get_attribute("datetime") or "")
+        for moment in words.locator("time").all()
+    )
+    # While an incident is open.
+    assert until - made == timedelta(minutes=3)
+    assert abs(timezone.now() - made) < timedelta(minutes=2)
+    # Above what it warns of, and nothing is cut off beside it.
+    assert _top(words) < _top(page.locator("#banner"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.locator("#age").is_hidden()
+    links = [link.get_attribute("href") for link in words.locator("a").all()]
+    assert links == ["", f"{StatusPage.objects.get().url}/"]
+    page.context.close()
+
+
+def _sign_in(page: Page, live_server: LiveServer) -> None:
     responder = ResponderFactory.create()
     responder.set_password("high water")
     responder.save()
@@ -171,6 +198,19 @@ def test_a_preview_looks_as_the_page_will(
     page.get_by_label("Username").fill(responder.username)
     page.get_by_label("Password").fill("high water")
     page.get_by_role("button", name="Sign in").click()
+
+
+def _top(found: Locator) -> float:
+    box = found.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def test_a_preview_looks_as_the_page_will(
+    page: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    ComponentFactory.create()
+    _sign_in(page, live_server)
     page.goto(live_server.url + incident.get_absolute_url())
     page.locator("#update_body").fill("It is the **database**.")
 
@@ -187,3 +227,40 @@ def test_a_preview_looks_as_the_page_will(
     assert StatusUpdate.objects.filter(incident=incident).count() == 1
     # What was typed is still there to be posted.
     assert page.locator("#update_body").input_value() == "It is the **database**."
+
+
+@pytest.mark.usefixtures("incident")
+def test_a_deed_on_planned_work_is_seen_before_it_is_done(
+    page: Page, live_server: LiveServer
+) -> None:
+    tours = ComponentFactory.create()
+    now = timezone.now()
+    planned = operations.schedule_maintenance(
+        plan=Plan(title="New disks", components=[tours.pk]),
+        scheduled_for=now + timedelta(days=1), scheduled_until=now + timedelta(days=1, hours=1),
+        at=now, author=None,
+    )  # fmt: skip
+    _sign_in(page, live_server)
+    page.goto(live_server.url + planned.get_absolute_url())
+    page.get_by_role("link", name="Start now").click()
+    page.get_by_label("Message to customers").fill("We begin **early**.")
+
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="See the whole page").click()
+    preview = opened.value
+
+    expect(preview.get_by_text("Nothing has been sent.")).to_be_visible()
+    front = preview.frame_locator("iframe[title='The front page']")
+    expect(front.locator("[data-component-status=under_maintenance]")).to_be_visible()
+    # As most visitors see it: no script runs in here, and nobody is told of that.
+    expect(front.get_by_text("Without JavaScript")).to_have_count(0)
+    story = preview.frame_locator("iframe[title='The page of it alone']")
+    expect(story.locator("strong", has_text="early")).to_be_visible()
+    assert violations(preview) == []
+    planned.refresh_from_db()
+    assert planned.is_scheduled
+    # What was typed is still there, and does it.
+    page.get_by_role("button", name="Start now").click()
+    expect(page.get_by_text("has begun.").first).to_be_visible()
+    planned.refresh_from_db()
+    assert planned.is_running

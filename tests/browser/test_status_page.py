@@ -70,7 +70,7 @@ def test_fits_the_screen_without_javascript(
     assert page.locator("h1").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert "42.0 GB of 84.0 GB" in page.inner_text("main")
-    assert "does not renew itself" in page.inner_text("footer")
+    assert "does not renew itself" in page.inner_text("#live")
     assert not page.locator("#pause").is_visible()
     # What an update said before unfolds without a script.
     page.get_by_text("What it said until").click()
@@ -119,6 +119,9 @@ def test_renews_itself_and_leaves_the_focus_where_it_is(
     assert page.locator("details.given[open]").count() == 1
     # The banner says what it said: it is not replaced, so nobody hears it twice.
     assert page.evaluate("bannerBefore.isConnected")
+    # What is for those without a script stays hidden, also once a script has put it there.
+    assert page.locator("noscript").count() == 1
+    assert "does not renew itself" not in page.inner_text("body")
     page.context.close()
 
 

@@ -17,6 +17,7 @@ from statuspage.models import Page
 from statuspage.operations import add_page, choose_content
 from tests.factories import HOUR, NOON, ComponentFactory, ResponderFactory
 from tests.statuspage.conftest import Visitor
+from tests.statuspage.reading import words_seen
 
 pytestmark = pytest.mark.django_db
 
@@ -93,7 +94,7 @@ class TestPreview:
         publisher.publish_now()
 
         published = (page_root / "current" / "site" / "index.html").read_text()
-        assert _words(imagined.front) == _words(published)
+        assert words_seen(imagined.front) == words_seen(published)
 
     def test_of_a_correction(self, desk: Client, incident: Incident) -> None:
         update = incident.updates.get()
@@ -266,9 +267,3 @@ class TestPreview:
 
         assert "Secret" not in shown.context["imagined"][0].front
         assert shown.context["imagined"][0].story == ""
-
-
-def _words(page: str) -> list[str]:
-    """Return what a page says, without times, addresses and names of rows."""
-    text = re.sub(r"<[^>]+>", " ", page[page.index("<body") :])
-    return re.findall(r"[A-Za-z]{4,}", text)

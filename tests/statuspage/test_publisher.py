@@ -48,6 +48,12 @@ def _publish(after: timedelta = timedelta(0)) -> None:
     publisher.publish_now(now=lambda: NOON + after)
 
 
+def _unscripted(page: str) -> str:
+    """Return what a page says only where no script runs."""
+    found = re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
+    return re.sub(r"<[^>]+>", "", " ".join(found))
+
+
 def _restore(incident: Incident, **more: Any) -> None:
     """Report a restore that is half done at noon and expected to end between 12:10 and 12:20."""
     progress: dict[str, Any] = {
@@ -202,6 +208,33 @@ class TestTime:
         assert "This copy is from <time" in page
         assert "12 January 2026, 12:00 UTC" in page
         assert visitor.get("/api/status/v1/live.json").json["copy_is_old"] is True
+
+    def test_is_told_ahead_to_those_without_a_script(
+        self, public_root: Path, visitor: Visitor
+    ) -> None:
+        """Words that are true for ever: on a copy, nobody changes them."""
+        incident = _declare()
+        set_up_page(name="Acme", url="https://status.example", at=NOON)
+        _publish()
+
+        for path in ("/", "/live", f"/incidents/{incident.public_id}"):
+            unscripted = _unscripted(visitor.get(path).text)
+            assert "It is from 12 January 2026, 12:00 UTC;" in unscripted
+            assert "after 12 January 2026, 12:03 UTC, what follows may no longer" in unscripted
+            assert "look at https://status.example." in unscripted
+        # A server of ours says it itself, when it is time.
+        assert not _unscripted(self._read_at(visitor, 3 * MINUTE))
+
+    def test_is_told_ahead_for_longer_where_little_happens(
+        self, public_root: Path, visitor: Visitor
+    ) -> None:
+        incident = _declare()
+        operations.resolve_incident(incident_id=incident.pk, body="Over.", at=NOON, author=None)
+        _publish()
+
+        assert "after 12 January 2026, 12:15 UTC" in _unscripted(visitor.get("/").text)
+        # What is over does not grow old.
+        assert not _unscripted(visitor.get(f"/incidents/{incident.public_id}").text)
 
     def test_is_published_anew_when_it_has_changed_something(
         self, public_root: Path, visitor: Visitor

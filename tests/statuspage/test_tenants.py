@@ -44,6 +44,13 @@ class TestStates:
             (TenantState.RESTORED, {"place": 750}, ["At most 749 others come before yours."]),
             (TenantState.VERIFIED, {}, ["restored and checked", "opens together with the rest"]),
             (TenantState.ABSENT, {}, ["not in this backup"]),
+            (
+                TenantState.REOPENED,
+                {"place": 3} | eta(10, 20),
+                ["up to an earlier moment", "You can work.", "2 others come before", "between"],
+            ),
+            (TenantState.OWN_TURN, eta(1, 2), ["is being brought back now", "It is your turn."]),
+            (TenantState.BACK, {}, ["Your data is back, and has been checked."]),
         ],
     )
     def test_says_how_far_it_is(
@@ -73,6 +80,33 @@ class TestStates:
         publish(MINUTE)
 
         assert "Your data is back, and has been checked." in read(acme, minutes=1).text
+
+    @pytest.mark.parametrize(
+        ("state", "ended", "said"),
+        [
+            (TenantState.BACK, ProgressState.FAILED, "Your data is back"),
+            (TenantState.BACK, ProgressState.SUCCEEDED, "Your data is back"),
+            (TenantState.REOPENED, ProgressState.FAILED, "has stopped before its end"),
+            (TenantState.REOPENED, ProgressState.CANCELLED, "Your data is back"),
+        ],
+    )
+    def test_what_came_back_for_one_stays_back_whatever_becomes_of_the_rest(
+        self,
+        state: TenantState,
+        ended: ProgressState,
+        said: str,
+        acme: Tenant,
+        read: Callable[..., Answer],
+    ) -> None:
+        incident = incident_with_restore()
+        tell((acme.key, state, {}), after=MINUTE)
+        restore(incident, at=5 * MINUTE, state=ended, phase=ProgressPhase.TENANTS)
+        publish(6 * MINUTE)
+
+        page = read(acme, minutes=6).text
+        assert said in page
+        if state == TenantState.BACK:
+            assert f"stood here since {when(NOON + MINUTE)}." in page
 
     def test_says_since_when_that_is_so_whatever_is_published_meanwhile(
         self, acme: Tenant, read: Callable[..., Answer]
@@ -230,7 +264,10 @@ class TestTime:
     ) -> None:
         publish()
 
-        assert 'data-ago data-from="' in read(acme, minutes=24 * 60).text
+        fresh = read(acme, minutes=24 * 60).text
+        assert 'data-ago data-from="' in fresh
+        assert "<noscript>" in fresh
+        assert "13 January 2026, 13:00 UTC</time>, what follows may no longer be so" in fresh
         assert 'data-ago data-from="' not in read(acme, minutes=25 * 60).text
         assert "This copy is from" in read(acme, minutes=25 * 60).text
 

@@ -1,5 +1,6 @@
 """What the web server runs, as it is put together."""
 
+import gc
 from typing import Any
 
 import pytest
@@ -26,3 +27,7 @@ def test_public_addresses_never_ask_the_database() -> None:
     with connection.execute_wrapper(refuse):
         for path in ("/", "/history", "/api/v2/summary.json", "/history.atom"):
             assert b"Highwater" in _get(path)
+
+
+def test_the_collector_leaves_alone_what_the_start_has_loaded() -> None:
+    assert gc.get_freeze_count() > 50_000
