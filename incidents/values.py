@@ -9,6 +9,21 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was looked at in what came back, and found well: more than this is not claimed.
+
+    ``tables`` were all counted, tables and ``indexes`` all found sound, ``pages`` all compared with
+    their checksums; so many of our ``own`` checks passed, of so many.
+    """
+
+    tables: bool = False
+    indexes: bool = False
+    pages: bool = False
+    own: int = 0
+    own_of: int = 0
+
+
 class Phase(TextChoices):
     """How far an incident is, in the words of every status page."""
 
@@ -200,6 +215,8 @@ class ProgressPolicy(TextChoices):
 class ProgressState(TextChoices):
     RUNNING = "running", _("Running")
     WAITING = "waiting", _("Waiting for the storage")
+    HELD = "held", _("Held up")
+    PAUSED = "paused", _("Paused")
     FAILED = "failed", _("Stopped")
     SUCCEEDED = "succeeded", _("Finished")
     CANCELLED = "cancelled", _("Ended early")
@@ -213,6 +230,7 @@ class ProgressPhase(TextChoices):
     UNPACKING = "unpacking", _("Unpacking the backup")
     REPLAYING = "replaying", _("Bringing back later changes")
     VERIFYING = "verifying", _("Checking what came back")
+    TENANTS = "tenants", _("Bringing back each customer's data")
     READY = "ready", _("Finished")
 
 
@@ -223,6 +241,10 @@ class TenantState(TextChoices):
     RESTORING = "restoring", _("Being restored")
     RESTORED = "restored", _("Restored, not checked yet")
     VERIFIED = "verified", _("Restored and checked")
+    # Where tenants come back one by one: open up to an earlier moment, in its turn, and done.
+    REOPENED = "reopened", _("Open again, what was written later follows")
+    OWN_TURN = "own_turn", _("Being brought back now")
+    BACK = "back", _("Back and checked")
     # It came into being after the moment up to which the restore goes.
     ABSENT = "absent", _("Not in this backup")
 

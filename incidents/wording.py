@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from incidents import spoken
 from incidents.models import UpdateTemplate
-from incidents.values import ProgressPhase
+from incidents.values import Looked, ProgressPhase
 
 # code: what customers are told. Staff see these at the desk and may replace each.
 UPDATES = {
@@ -33,6 +33,10 @@ UPDATES = {
         "The storage that holds our backups does not answer at the moment. What has arrived is "
         "kept, and the work goes on by itself as soon as it answers."
     ),
+    "restore_held": _(
+        "Bringing the data back has come to a halt. What has arrived is kept, our engineers are on "
+        "it, and the work goes on from there."
+    ),
     "restore_going_on": _("The data is still being brought back: {progress}. {eta}"),
     "restore_eta_moved": _("Our estimate has changed. {eta}"),
     "restore_eta_missed": _("The time that we gave has passed and the data is not back yet. {eta}"),
@@ -43,12 +47,38 @@ UPDATES = {
     "restore_cancelled": _(
         "We have ended this way of bringing the data back. We will say here how it goes on."
     ),
+    "restore_paused": _(
+        "Bringing the data back is paused for now. What has arrived is kept, and the work goes on "
+        "from there. We will say here when it does."
+    ),
+    "restore_pivoted": _(
+        "We have changed the way in which the data comes back. Everything up to {data_until} is to "
+        "come back, and what has arrived is used as far as it serves."
+    ),
+    "restore_reopened": _(
+        "Everything up to {data_until} is back, has been checked, and can be used again. {checks} "
+        "What was written after that is being brought back now, one customer after the other."
+    ),
+    "restore_reopened_unchecked": _(
+        "Everything up to {data_until} is back and can be used again; it could not be checked in "
+        "full. {checks} What was written after that is being brought back now, one customer after "
+        "the other."
+    ),
     "restore_finished": _(
-        "All data up to {data_until} is back and has been checked. We are watching the service."
+        "All data up to {data_until} is back and has been checked. {checks} We are watching the "
+        "service."
     ),
     "restore_finished_unchecked": _(
-        "All data up to {data_until} is back, and could not be checked in full. We are watching "
-        "the service."
+        "All data up to {data_until} is back, and could not be checked in full. {checks} We are "
+        "watching the service."
+    ),
+    "restore_finished_apart": _(
+        "All data up to {data_until} is back and has been checked, except where newer work was "
+        "kept in its place. {checks} We are watching the service."
+    ),
+    "restore_finished_apart_unchecked": _(
+        "All data up to {data_until} is back, except where newer work was kept in its place, and "
+        "could not be checked in full. {checks} We are watching the service."
     ),
     "incident_reopened": _("This incident is open again. We are looking into it."),
     "maintenance_scheduled": _("This maintenance is planned from {begins} until {ends}."),
@@ -75,6 +105,7 @@ NAMES = {
     "data_until": _("the moment up to which everything is, or will be, back"),
     "attempts": _("which attempt this is"),
     "amount": _("how much has been brought back"),
+    "checks": _("what was looked at in what came back, and found well"),
     "begins": _("when a maintenance is planned to begin"),
     "ends": _("until when a maintenance is planned"),
 }
@@ -84,13 +115,34 @@ ENTRIES = {
     "restore_started": _("Restore started: everything up to {data_until} shall come back."),
     "restore_attempt_failed": _("Attempt {attempts} was interrupted: {progress}."),
     "restore_waiting": _("The storage does not answer. Waiting, with what has arrived."),
+    "restore_held": _("The restore is held up in: {phase}. What has arrived is kept."),
     "restore_resumed": _("The restore goes on, with what has arrived: {phase}."),
+    "restore_paused": _("The restore is paused in: {phase}. What has arrived is kept."),
+    "restore_pivoted": _("Change of plan: everything up to {data_until} shall come back."),
     "restore_phase_done": _("Done: {phase}. {amount}"),
     "restore_failed": _("The restore stopped in: {phase}. It can go on from there."),
     "restore_cancelled": _("The restore was ended early, and its target cleared."),
-    "restore_finished": _("Restore finished and checked: everything up to {data_until}. {amount}"),
+    "restore_reopened": _(
+        "Open again and checked, with everything up to {data_until}. {checks} What was written "
+        "later follows."
+    ),
+    "restore_reopened_unchecked": _(
+        "Open again, not checked in full, with everything up to {data_until}. {checks} What was "
+        "written later follows."
+    ),
+    "restore_finished_apart": _(
+        "Restore finished and checked: everything up to {data_until}, except where newer work was "
+        "kept. {checks} {amount}"
+    ),
+    "restore_finished_apart_unchecked": _(
+        "Restore finished, not checked in full: everything up to {data_until}, except where newer "
+        "work was kept. {checks} {amount}"
+    ),
+    "restore_finished": _(
+        "Restore finished and checked: everything up to {data_until}. {checks} {amount}"
+    ),
     "restore_finished_unchecked": _(
-        "Restore finished, not checked in full: everything up to {data_until}. {amount}"
+        "Restore finished, not checked in full: everything up to {data_until}. {checks} {amount}"
     ),
 }
 
@@ -102,12 +154,13 @@ _PHASES = {
     ProgressPhase.UNPACKING: _("unpacking the backup"),
     ProgressPhase.REPLAYING: _("bringing back later changes"),
     ProgressPhase.VERIFYING: _("checking what came back"),
+    ProgressPhase.TENANTS: _("bringing back each customer's data"),
     ProgressPhase.READY: _("finished"),
 }
 
 # What a job's estimate rests on, as it is stored.
-_USUAL = "usual:"
-_LAST_SECONDS = re.compile("last:([0-9]+)")
+_MEASURES = re.compile("usual:|(?:(?:past|hours|last):[0-9]+)(?:,(?:past|hours|last):[0-9]+)*")
+_MINUTE, _HOUR = 60, 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +204,32 @@ def entry_text(code: str, figures: Mapping[str, Any]) -> str:
 
 
 def basis_words(basis: str) -> str:
-    """Return what an estimate rests on, in words: a job's measure, or what a person wrote."""
-    if basis == _USUAL:
+    """Return what an estimate rests on, in words: a job's measures, or what a person wrote."""
+    if not _MEASURES.fullmatch(basis):
+        return basis
+    *others, last = (_measure_words(*each.split(":")) for each in basis.split(","))
+    if not others:
+        return last
+    return gettext("{measures} and {last}").format(measures=", ".join(others), last=last)
+
+
+def _measure_words(measure: str, figure: str) -> str:
+    if measure == "usual":
         return gettext("usual speeds")
-    measured = _LAST_SECONDS.fullmatch(basis)
-    return gettext("the speed of the last {} s").format(measured[1]) if measured else basis
+    many = int(figure)
+    if measure == "past":
+        return ngettext("{} earlier restore", "{} earlier restores", many).format(many)
+    if measure == "hours":
+        return ngettext(
+            "the storage's speed by the hour over {} day",
+            "the storage's speed by the hour over {} days",
+            many,
+        ).format(many)
+    if many < 2 * _MINUTE:
+        return gettext("the speed of the last {} s").format(many)
+    if many < 2 * _HOUR:
+        return gettext("the speed of the last {} min").format(many // _MINUTE)
+    return gettext("the speed of the last {} h").format(many // _HOUR)
 
 
 def phase_words(phase: ProgressPhase) -> str:
@@ -193,12 +267,34 @@ def amount_words(done: int, unit: str) -> str:
     return spoken.amount(done, unit) if unit else ""
 
 
+def checks_words(looked: Looked | None) -> str:
+    """Return what was looked at and found well, in sentences; nothing where nothing was."""
+    if looked is None:
+        return ""
+    said = [
+        (looked.tables, gettext("Every table was counted.")),
+        (looked.indexes, gettext("Every table and every index of the usual kind was found sound.")),
+        (looked.pages, gettext("Every page was read.")),
+        (
+            looked.own_of,
+            ngettext(
+                "{passed} of {all} check of our own passed.",
+                "{passed} of {all} checks of our own passed.",
+                looked.own_of,
+            ).format(passed=spoken.number(looked.own), all=spoken.number(looked.own_of)),
+        ),
+    ]
+    return " ".join(words for is_so, words in said if is_so)
+
+
 def fill(sentence: str, figures: Mapping[str, Any]) -> str:
     """Return the sentence with its names replaced by figures. Unknown names stay as they are."""
     # format_map would follow attributes and indexes that a template names; figures are plain
     # text, so that there is nothing behind them to reach.
     plain = {name: str(value) for name, value in figures.items()}
     try:
-        return sentence.format_map(_Figures(plain)).strip()
+        said = sentence.format_map(_Figures(plain)).strip()
     except (ValueError, AttributeError, IndexError, KeyError):
         return sentence
+    # A figure that is not known yet leaves no gap.
+    return re.sub(r"(?<=\S) {2,}(?=\S)", " ", said)

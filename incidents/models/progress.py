@@ -12,7 +12,12 @@ from incidents.values import ProgressPhase, ProgressState
 # A job in such a state has nothing more to say.
 OVER = [ProgressState.SUCCEEDED, ProgressState.CANCELLED]
 # One that failed is neither over nor at work: somebody may let it go on.
-AT_WORK = [ProgressState.RUNNING, ProgressState.WAITING]
+AT_WORK = [
+    ProgressState.RUNNING,
+    ProgressState.WAITING,
+    ProgressState.HELD,
+    ProgressState.PAUSED,
+]
 
 
 class ProgressReportQuerySet(models.QuerySet["ProgressReport"]):
@@ -53,6 +58,8 @@ class ProgressReport(models.Model):
     rate = models.FloatField(null=True, blank=True)
     eta_low_at = models.DateTimeField(null=True, blank=True)
     eta_high_at = models.DateTimeField(null=True, blank=True)
+    # Tenants come back one by one, and that is a part of the work.
+    is_one_by_one = models.BooleanField(default=False)
     # A measure and its figure, "last:60"; `wording.basis_words` says it.
     eta_basis = models.CharField(max_length=300, blank=True)
     # Everything up to this moment is, or will be, back.

@@ -88,7 +88,7 @@ class TenantProgress(models.Model):
             # What is done waits for nothing, and says up to when it is done.
             models.CheckConstraint(
                 name="tenantprogress_verified_has_a_horizon",
-                condition=~Q(state=TenantState.VERIFIED)
+                condition=~Q(state__in=[TenantState.VERIFIED, TenantState.BACK])
                 | Q(place__isnull=True, eta_high_at__isnull=True, data_until_at__isnull=False),
             ),
         ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from incidents import wording
+from incidents.calm import allowance
 from incidents.models import Incident, ProgressReport, Promise, StatusUpdate, TimelineEntry
 from incidents.operations.promises import cadence, open_promise
 from incidents.operations.updates import draft_status_update, publish_in
@@ -27,8 +28,7 @@ from incidents.values import (
 # What a job's sentences may name, in the language that is active when it is asked.
 Figures = Callable[[], Mapping[str, str]]
 
-# A new ETA is told when the end of its range moved by this share of what remained.
-_MOVED = 0.2
+# An ETA whose end moved by less is not given anew.
 _MOVED_AT_LEAST = timedelta(minutes=2)
 # An end that is nearer than this is not promised: it is here before anybody has read of it.
 _WORTH_PROMISING = timedelta(minutes=1)
@@ -37,8 +37,19 @@ _BETWEEN_MISSES = timedelta(minutes=5)
 # An update is posted this long before customers were promised to hear next.
 _AHEAD = timedelta(minutes=1)
 
+# What is said of work that does not advance.
+_STATE_OF_WORK = {
+    ProgressState.WAITING: "restore_waiting",
+    ProgressState.HELD: "restore_held",
+    ProgressState.PAUSED: "restore_paused",
+}
 # Behind these, the service is only watched.
-_FINISHED = {"restore_finished", "restore_finished_unchecked"}
+_FINISHED = {
+    "restore_finished",
+    "restore_finished_unchecked",
+    "restore_finished_apart",
+    "restore_finished_apart_unchecked",
+}
 
 
 def keep_eta(incident: Incident, report: ProgressReport, figures: Figures, *, at: datetime) -> None:
@@ -73,8 +84,7 @@ def keep_next_update(
         return
     due = promise.outcome == PromiseOutcome.OPEN and promise.due_at - _AHEAD <= at
     if due or promise.outcome == PromiseOutcome.MISSED:
-        waits = report.state == ProgressState.WAITING
-        code = "restore_waiting" if waits else "restore_going_on"
+        code = _STATE_OF_WORK.get(ProgressState(report.state), "restore_going_on")
         tell(incident, report, code, figures, key=f"{report.key}:next:{promise.pk}", at=at)
 
 
@@ -158,7 +168,7 @@ def _has_moved(told: Promise, report: ProgressReport, *, at: datetime) -> bool:
     if told.expires_at is None or report.eta_high_at is None:
         return False
     moved = abs(report.eta_high_at - told.expires_at)
-    return moved > max(_MOVED * (told.expires_at - at), _MOVED_AT_LEAST)
+    return moved > allowance(told.expires_at, at=at, least=_MOVED_AT_LEAST)
 
 
 def _quiet_since(incident: Incident, report: ProgressReport, *, at: datetime) -> timedelta:

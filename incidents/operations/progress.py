@@ -14,6 +14,7 @@ from incidents.operations import jobs
 from incidents.operations.record import announce, lock_incident, note
 from incidents.values import (
     EntryKind,
+    Looked,
     Outcome,
     ProgressPhase,
     ProgressState,
@@ -28,9 +29,14 @@ class JobEvent(TextChoices):
     STARTED = "restore_started"
     ATTEMPT_FAILED = "restore_attempt_failed"
     WAITING = "restore_waiting"
+    HELD = "restore_held"
     RESUMED = "restore_resumed"
+    PAUSED = "restore_paused"
+    PIVOTED = "restore_pivoted"
     PHASE_DONE = "restore_phase_done"
     FAILED = "restore_failed"
+    # It is open, up to an earlier moment; what was written later follows in another job.
+    REOPENED = "restore_reopened"
     FINISHED = "restore_finished"
     CANCELLED = "restore_cancelled"
 
@@ -42,8 +48,10 @@ class Progress:
     ``done`` and ``total`` count ``unit`` ("bytes", "items" or ""), of ``phase``; ``rate`` is
     units a second; the ETA is the range in which the whole job ends, with its basis: the
     name of a measure and a figure ("last:60", or "usual:"; see ``wording.basis_words``).
+    ``is_one_by_one`` says that tenants come back one by one after the whole.
     ``subject`` is what comes back, as the source calls it; nobody is shown it. ``is_checked``
-    says that all of it was looked at, and is asked at the end.
+    says that all of it was looked at, and is asked at the end, as ``has_kept`` is: that newer
+    work of somebody's was kept in place of what came back. ``looked`` says what the checks were.
     """
 
     phase: ProgressPhase
@@ -59,6 +67,9 @@ class Progress:
     attempts: int = 1
     subject: str = ""
     is_checked: bool = False
+    looked: Looked | None = None
+    is_one_by_one: bool = False
+    has_kept: bool = False
 
 
 def report_progress(
@@ -117,9 +128,9 @@ def report_event(
             outcome=_OUTCOME.get(event, ""),
             is_public=True,
         )
-        if event == JobEvent.FINISHED:
+        if event in {JobEvent.FINISHED, JobEvent.REOPENED}:
             jobs.meet_eta(incident, key, at=at, settled_by=entry)
-        elif event in {JobEvent.FAILED, JobEvent.CANCELLED}:
+        elif event in {JobEvent.FAILED, JobEvent.CANCELLED, JobEvent.PAUSED, JobEvent.PIVOTED}:
             jobs.withdraw_eta(incident, key, at=at, settled_by=entry)
         if _is_news(incident, key, event, number):
             jobs.tell(incident, report, code, figures, key=external_id, at=at)
@@ -130,14 +141,17 @@ def report_event(
 _OUTCOME = {
     JobEvent.ATTEMPT_FAILED: Outcome.FAILED,
     JobEvent.FAILED: Outcome.FAILED,
+    JobEvent.REOPENED: Outcome.WORKED,
     JobEvent.FINISHED: Outcome.WORKED,
     JobEvent.CANCELLED: Outcome.ABANDONED,
 }
 
 
 def _code(event: JobEvent, progress: Progress) -> str:
-    if event == JobEvent.FINISHED and not progress.is_checked:
-        return "restore_finished_unchecked"
+    if event == JobEvent.FINISHED and progress.has_kept:
+        return "restore_finished_apart" + ("" if progress.is_checked else "_unchecked")
+    if event in {JobEvent.FINISHED, JobEvent.REOPENED} and not progress.is_checked:
+        return f"{event.value}_unchecked"
     return event.value
 
 
@@ -149,7 +163,7 @@ def _is_news(incident: Incident, key: str, event: JobEvent, number: int) -> bool
         # All data is back only when the last restore says so, and what failed came back later.
         reports = incident.progress_reports
         return not (reports.at_work().exists() or reports.in_want().exists())
-    if event in {JobEvent.FAILED, JobEvent.CANCELLED}:
+    if event in {JobEvent.FAILED, JobEvent.CANCELLED, JobEvent.PAUSED, JobEvent.PIVOTED}:
         # Customers were not told of a restore that never began.
         began = f"{key}:{JobEvent.STARTED.value}:"
         return incident.entries.filter(external_id__startswith=began).exists()
@@ -177,6 +191,7 @@ def _upsert(
         "eta_high_at": progress.eta_high_at,
         "eta_basis": progress.eta_basis,
         "data_until_at": progress.data_until_at,
+        "is_one_by_one": progress.is_one_by_one,
         "heartbeat_at": at,
         "ended_at": at if over else None,
     }
@@ -200,4 +215,5 @@ def _figures(incident: Incident, progress: Progress) -> dict[str, str]:
         "data_until": wording.horizon_words(progress.data_until_at, tz),
         "attempts": str(progress.attempts),
         "amount": wording.amount_words(progress.done, progress.unit),
+        "checks": wording.checks_words(progress.looked),
     }

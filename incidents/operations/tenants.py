@@ -12,6 +12,7 @@ from functools import partial
 
 from django.db import transaction
 
+from incidents.calm import allowance
 from incidents.models import ProgressReport, Tenant, TenantProgress
 from incidents.models.tenants import new_lookup_code
 from incidents.signals import tenants_changed
@@ -20,8 +21,7 @@ from incidents.values import TenantState
 # Places up to here are told exactly; farther ones when a quarter of the way is behind.
 _NEAR = 10
 _CLOSER = 3 / 4
-# An ETA is told anew when an end of its range moved by this share of what remained.
-_MOVED = 0.2
+# An end of an ETA that moved by less is not told anew.
 _MOVED_AT_LEAST = timedelta(seconds=15)
 
 
@@ -111,7 +111,8 @@ def report_tenants(*, key: str, tenants: Sequence[TenantNews], at: datetime) -> 
         ids = dict(
             Tenant.objects.filter(key__in=[news.key for news in tenants]).values_list("key", "pk")
         )
-        told = {row.tenant_id: row for row in TenantProgress.objects.filter(report=report)}
+        meant = TenantProgress.objects.filter(report=report, tenant__in=ids.values())
+        told = {row.tenant_id: row for row in meant}
         rows = [
             _row(report, ids[news.key], values, at=at)
             for news in tenants
@@ -161,7 +162,7 @@ def has_moved(told: TenantProgress | TenantNews, news: TenantNews, *, at: dateti
         return news.eta_high_at is not None
     if news.eta_low_at is None or news.eta_high_at is None:
         return True
-    allowed = max((told.eta_high_at - at) * _MOVED, _MOVED_AT_LEAST)
+    allowed = allowance(told.eta_high_at, at=at, least=_MOVED_AT_LEAST)
     ends = ((told.eta_low_at, news.eta_low_at), (told.eta_high_at, news.eta_high_at))
     has_passed = told.eta_high_at < at < news.eta_high_at
     return has_passed or any(abs(new - old) > allowed for old, new in ends)

@@ -66,12 +66,44 @@ def test_figures(language: str, words: tuple[str, str, str]) -> None:
         )
 
 
+HOURS_OF_A_DAY = "the storage's speed by the hour over 1 day"
+
+
 class TestWording:
     def test_says_what_an_estimate_rests_on(self) -> None:
         assert wording.basis_words("last:60") == "the speed of the last 60 s"
         assert wording.basis_words("usual:") == "usual speeds"
         with translation.override("nl"):
             assert wording.basis_words("last:60") == f"de snelheid van de laatste 60{FIXED}s"
+
+    @pytest.mark.parametrize(
+        ("basis", "words"),
+        [
+            ("last:119", "the speed of the last 119 s"),
+            ("last:600", "the speed of the last 10 min"),
+            ("last:36000", "the speed of the last 10 h"),
+            ("past:1", "1 earlier restore"),
+            ("past:5,last:60", "5 earlier restores and the speed of the last 60 s"),
+            (
+                "past:5,hours:14",
+                "5 earlier restores and the storage's speed by the hour over 14 days",
+            ),
+            (
+                "past:2,hours:1,last:60",
+                f"2 earlier restores, {HOURS_OF_A_DAY} and the speed of the last 60 s",
+            ),
+        ],
+    )
+    def test_says_all_that_an_estimate_rests_on(self, basis: str, words: str) -> None:
+        assert wording.basis_words(basis) == words
+
+    @pytest.mark.parametrize("language", ["nl", "de", "fr"])
+    def test_says_it_in_every_language(self, language: str) -> None:
+        with translation.override(language):
+            words = wording.basis_words("past:5,hours:14,last:600")
+
+        assert all(figure in words for figure in ("5", "14", "10"))
+        assert "storage" not in words
 
     @pytest.mark.parametrize("basis", ["", "usual", "the last 60 s", "last: 60", "last:60 or so"])
     def test_leaves_what_a_person_wrote(self, basis: str) -> None:

@@ -8,6 +8,7 @@ from incidents import operations, queries
 from incidents.models import Incident, ProgressReport, UpdateTemplate
 from incidents.operations import JobEvent, Progress
 from incidents.values import (
+    Looked,
     Phase,
     ProgressPhase,
     ProgressPolicy,
@@ -273,6 +274,47 @@ class TestReportEvent:
         )
         assert set(update.translations) == {"nl", "de", "fr"}
         assert "not checked in full" in queries.timeline(incident.pk)[0].text
+
+    def test_newer_work_that_was_kept_makes_nothing_checked(self) -> None:
+        incident = IncidentFactory.create()
+
+        unsure = replace(HALF, state=ProgressState.SUCCEEDED, is_checked=False, has_kept=True)
+        _event(incident, JobEvent.FINISHED, unsure)
+
+        incident.refresh_from_db()
+        assert incident.phase == Phase.MONITORING
+        update = incident.updates.published().get()
+        assert update.body == (
+            "All data up to 12 January 11:00 UTC is back, except where newer work was kept in its "
+            "place, and could not be checked in full. We are watching the service."
+        )
+        assert set(update.translations) == {"nl", "de", "fr"}
+        assert "not checked in full" in queries.timeline(incident.pk)[0].text
+
+    @pytest.mark.parametrize(
+        ("looked", "words"),
+        [
+            (None, "checked. We are"),
+            (Looked(), "checked. We are"),
+            (Looked(tables=True), "checked. Every table was counted. We are"),
+            (Looked(own=2, own_of=3), "checked. 2 of 3 checks of our own passed. We are"),
+            (
+                Looked(tables=True, indexes=True, pages=True, own=1, own_of=1),
+                (
+                    "checked. Every table was counted. Every table and every index of the usual "
+                    "kind was found sound. Every page was read. 1 of 1 check of our own passed. "
+                    "We are"
+                ),
+            ),
+        ],
+    )
+    def test_claims_what_was_looked_at_and_no_more(self, looked: Looked, words: str) -> None:
+        incident = IncidentFactory.create()
+
+        done = replace(HALF, state=ProgressState.SUCCEEDED, looked=looked)
+        _event(incident, JobEvent.FINISHED, done)
+
+        assert words in _told(incident)[0]
 
     def test_waits_for_approval_where_staff_want_that(self) -> None:
         incident = IncidentFactory.create(progress_policy=ProgressPolicy.DRAFT)

@@ -1,0 +1,112 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from incidents.calm import Given, allowance, calmed
+from tests.factories import HOUR, NOON
+
+MINUTE = timedelta(minutes=1)
+GIVEN = Given(low_at=NOON + HOUR, high_at=NOON + 2 * HOUR, given_at=NOON, phase="fetch")
+
+
+def again(
+    low: timedelta, high: timedelta, *, at: datetime = NOON + 5 * MINUTE, phase: str = "fetch"
+) -> Given:
+    return calmed(GIVEN, low_at=NOON + low, high_at=NOON + high, phase=phase, at=at)
+
+
+class TestTheFirst:
+    @pytest.mark.parametrize(
+        ("low", "high", "given"),
+        [
+            # The less is left, the finer: ten seconds, a minute, five, fifteen, an hour.
+            (timedelta(seconds=61), timedelta(seconds=122), ("12:01:00", "12:02:10")),
+            (timedelta(seconds=250), timedelta(seconds=610), ("12:04:00", "12:11:00")),
+            (timedelta(minutes=33), timedelta(minutes=71), ("12:30:00", "13:15:00")),
+            (timedelta(minutes=95), timedelta(minutes=182), ("13:30:00", "15:15:00")),
+            (timedelta(hours=4.6), timedelta(hours=12.1), ("16:00:00", "01:00:00")),
+        ],
+    )
+    def test_is_rounded_outward(
+        self, low: timedelta, high: timedelta, given: tuple[str, str]
+    ) -> None:
+        found = calmed(None, low_at=NOON + low, high_at=NOON + high, phase="fetch", at=NOON)
+
+        assert (f"{found.low_at:%H:%M:%S}", f"{found.high_at:%H:%M:%S}") == given
+        assert found.given_at == NOON
+
+    def test_a_round_time_stays_as_it_is(self) -> None:
+        found = calmed(None, low_at=NOON + HOUR, high_at=NOON + 2 * HOUR, phase="fetch", at=NOON)
+
+        assert (found.low_at, found.high_at) == (NOON + HOUR, NOON + 2 * HOUR)
+
+
+class TestStands:
+    def test_while_the_forecast_lies_within(self) -> None:
+        assert again(70 * MINUTE, 80 * MINUTE) is GIVEN
+
+    def test_while_it_leaves_by_less_than_a_fifth_of_what_is_left(self) -> None:
+        assert again(HOUR - 20 * MINUTE, 2 * HOUR + 20 * MINUTE) is GIVEN
+
+    def test_in_another_phase_if_it_still_holds(self) -> None:
+        assert again(70 * MINUTE, 110 * MINUTE, phase="replay") is GIVEN
+
+    def test_after_half_an_hour_if_it_still_holds(self) -> None:
+        assert again(70 * MINUTE, 110 * MINUTE, at=NOON + 31 * MINUTE) is GIVEN
+
+    def test_the_part_that_has_passed_is_no_reason(self) -> None:
+        at = NOON + 90 * MINUTE
+
+        assert again(92 * MINUTE, 118 * MINUTE, at=at, phase="replay") is GIVEN
+
+
+class TestMoves:
+    def test_when_it_slips_by_more_than_a_fifth(self) -> None:
+        moved = again(80 * MINUTE, 2 * HOUR + 25 * MINUTE)
+
+        assert (moved.low_at, moved.high_at) == (NOON + 75 * MINUTE, NOON + 150 * MINUTE)
+        assert moved.given_at == NOON + 5 * MINUTE
+
+    def test_when_it_is_far_earlier(self) -> None:
+        assert again(30 * MINUTE, 40 * MINUTE).high_at == NOON + 40 * MINUTE
+
+    def test_when_it_has_passed(self) -> None:
+        late = again(121 * MINUTE, 123 * MINUTE, at=NOON + 2 * HOUR + MINUTE)
+
+        assert late.high_at > NOON + 2 * HOUR
+
+    def test_in_another_phase_when_it_leaves_it_at_all(self) -> None:
+        moved = again(70 * MINUTE, 121 * MINUTE, phase="replay")
+
+        assert moved.high_at == NOON + 125 * MINUTE
+        assert moved.phase == "replay"
+
+    def test_after_half_an_hour_when_much_more_is_known(self) -> None:
+        moved = again(90 * MINUTE, 95 * MINUTE, at=NOON + 31 * MINUTE)
+
+        assert (moved.low_at, moved.high_at) == (NOON + 90 * MINUTE, NOON + 95 * MINUTE)
+
+    def test_seldom_under_a_forecast_that_twitches(self) -> None:
+        given: Given | None = None
+        seen = set()
+        for minute in range(120):
+            twitch = (minute % 3 - 1) * 4 * MINUTE
+            at = NOON + minute * MINUTE
+            given = calmed(
+                given,
+                low_at=NOON + 130 * MINUTE + twitch,
+                high_at=NOON + 170 * MINUTE + twitch,
+                phase="fetch",
+                at=at,
+            )
+            seen.add(given)
+
+        assert len(seen) <= 3
+
+
+def test_less_is_allowed_the_less_is_left() -> None:
+    least = timedelta(seconds=15)
+
+    assert allowance(NOON + HOUR, at=NOON, least=least) == 12 * MINUTE
+    assert allowance(NOON + 10 * MINUTE, at=NOON, least=least) == 2 * MINUTE
+    assert allowance(NOON, at=NOON, least=least) == least
