@@ -1,8 +1,9 @@
-"""What a backup's objects held when it was taken, by SHA-256 of every part.
+"""What a backup's objects held when it was taken, by SHA-256 of every block.
 
 An S3 ETag of an object that was uploaded in parts is no checksum of its bytes, so a damaged or
-altered object looks sound to every common tool. The parts are those of the fetch, so that a damaged
-one is found as it arrives.
+altered object looks sound to every common tool. The blocks are so short that a damaged one costs
+1 MiB of new fetching in most backups, and the whole is proven by all of its blocks and by a hash
+of their hashes.
 """
 
 import hashlib
@@ -11,31 +12,46 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from backups.errors import ObjectMissing, StorageUnavailable
+from backups.errors import ObjectDamaged, ObjectMissing, StorageUnavailable
 from backups.steps import Step
-from backups.storage.fetch import MIB, PART_BYTES
-from backups.storage.s3 import Bucket, ObjectRef, PassingTrouble
+from backups.storage.answers import PassingTrouble
+from backups.storage.items import BLOCK_BYTES, PART_BYTES
+from backups.storage.s3 import Bucket
+from backups.storage.values import MIB, ObjectRef, Place
 
+# A manifest of more hashes than this would itself be long to fetch: then blocks are longer.
+MOST_HASHES = 256 * 1024
+TRIES = 3
 OUTAGE_SECONDS = 1800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The recorded parts of each object, by key, and what each object's size and ETag were."""
+    """The recorded blocks of each object, by key, and what each object's size and ETag were."""
 
     objects: Mapping[str, ObjectRef]
     hashes: Mapping[str, Sequence[str]]
 
     def hashes_of(self, ref: ObjectRef) -> Sequence[str]:
-        """Return the parts' hashes, or nothing if the manifest does not speak of this object."""
+        """Return the blocks' hashes, or nothing if the manifest does not speak of this object."""
         return self.hashes.get(ref.key, ())
 
 
 NO_MANIFEST = Manifest(objects={}, hashes={})
 
 
-def manifest_key(bucket: Bucket, server: str, backup_id: str) -> str:
+class Reader(Protocol):
+    """A bucket, or several sources."""
+
+    @property
+    def place(self) -> Place: ...
+
+    def read(self, key: str) -> bytes: ...
+
+
+def manifest_key(bucket: Reader, server: str, backup_id: str) -> str:
     """Return where the manifest lies: beside barman's folders, which barman never lists."""
     return bucket.place.key("highwater", "manifests", server, f"{backup_id}.json")
 
@@ -45,42 +61,52 @@ def record_manifest(bucket: Bucket, key: str, refs: Sequence[ObjectRef]) -> Iter
 
     :raises StorageUnavailable: if the storage does not answer for half an hour
     """
-    parts = [
-        (ref, number, start)
-        for ref in refs
-        for number, start in enumerate(range(0, max(ref.size, 1), PART_BYTES))
-    ]
+    parts = [(ref, start) for ref in refs for start in range(0, max(ref.size, 1), PART_BYTES)]
     total = sum(ref.size for ref in refs)
-    hashes: dict[str, dict[int, str]] = {ref.key: {} for ref in refs}
+    block_bytes = _block_bytes(total)
+    hashes: dict[str, dict[int, list[str]]] = {ref.key: {} for ref in refs}
     done = 0
     pool = ThreadPoolExecutor(4, thread_name_prefix="manifest")
     try:
         waiting = {
-            pool.submit(_hash, bucket, ref, start, min(start + PART_BYTES, ref.size)): (ref, number)
-            for ref, number, start in parts
+            pool.submit(_hash, bucket, ref, start, block_bytes): (ref, start)
+            for ref, start in parts
         }
         for future in as_completed(waiting):
-            ref, number = waiting[future]
-            hashes[ref.key][number] = future.result()
+            ref, start = waiting[future]
+            hashes[ref.key][start] = future.result()
             done = min(done + PART_BYTES, total)
             yield Step(done=done, total=total)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-    _patiently(lambda: bucket.write(key, _written(refs, hashes)))
+    entries = [
+        _entry(ref, [digest for _start, part in sorted(hashes[ref.key].items()) for digest in part])
+        for ref in refs
+    ]
+    _patiently(lambda: bucket.write(key, _written(entries, block_bytes)))
     yield Step(done=total, total=total)
 
 
-def read_manifest(bucket: Bucket, key: str) -> Manifest:
+def read_manifest(bucket: Reader, key: str) -> Manifest:
     """Return a backup's manifest, or an empty one if none was recorded.
 
     :raises PassingTrouble: if the storage does not answer just now
+    :raises ObjectDamaged: if the manifest itself is not what was written, however often it is read
     """
-    try:
-        document = json.loads(bucket.read(key))
-    except ObjectMissing:
-        return NO_MANIFEST
-    if document.get("part_bytes") != PART_BYTES:
-        return NO_MANIFEST
+    for _try in range(TRIES):
+        try:
+            document = json.loads(bucket.read(key))
+            if _is_sound(document):
+                return _manifest(document)
+        except ObjectMissing:
+            return NO_MANIFEST
+        except (ValueError, KeyError, TypeError):
+            # A bit that flipped on the way, most likely: the next reading tells.
+            continue
+    raise ObjectDamaged(f"{key}: the manifest is not what was written")
+
+
+def _manifest(document: Mapping[str, Any]) -> Manifest:
     entries = document["objects"]
     return Manifest(
         objects={
@@ -90,33 +116,49 @@ def read_manifest(bucket: Bucket, key: str) -> Manifest:
     )
 
 
-def _written(refs: Sequence[ObjectRef], hashes: Mapping[str, Mapping[int, str]]) -> bytes:
-    entries = [
-        {
-            "key": ref.key,
-            "size": ref.size,
-            "etag": ref.etag,
-            "sha256": [digest for _number, digest in sorted(hashes[ref.key].items())],
-        }
-        for ref in refs
-    ]
-    document = {"version": 1, "part_bytes": PART_BYTES, "objects": entries}
+def _is_sound(document: Mapping[str, Any]) -> bool:
+    """Whether a manifest is as it was written; the first version could not tell."""
+    if document["version"] == 1:
+        return bool(document["part_bytes"] == PART_BYTES)
+    return all(entry["whole"] == _whole(entry) for entry in document["objects"])
+
+
+def _whole(entry: Mapping[str, Any]) -> str:
+    said = [entry["key"], str(entry["size"]), entry["etag"], *entry["sha256"]]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def _entry(ref: ObjectRef, hashes: Sequence[str]) -> dict[str, Any]:
+    entry = {"key": ref.key, "size": ref.size, "etag": ref.etag, "sha256": list(hashes)}
+    return {**entry, "whole": _whole(entry)}
+
+
+def _written(entries: Sequence[Mapping[str, Any]], block_bytes: int) -> bytes:
+    document = {"version": 2, "block_bytes": block_bytes, "objects": entries}
     return json.dumps(document, indent=1).encode()
 
 
-def _hash(bucket: Bucket, ref: ObjectRef, start: int, stop: int) -> str:
-    digest = hashlib.sha256()
-    at = start
+def _block_bytes(total: int) -> int:
+    length = BLOCK_BYTES
+    while length < PART_BYTES and total // length > MOST_HASHES:
+        length *= 2
+    return length
+
+
+def _hash(bucket: Bucket, ref: ObjectRef, start: int, block_bytes: int) -> list[str]:
+    """Return the hash of each block of a part."""
+    stop = min(start + PART_BYTES, ref.size)
+    whole = bytearray()
 
     def read_on() -> None:
-        nonlocal at
+        at = start + len(whole)
         for data in bucket.read_range(ref, at, stop, chunk=MIB):
-            digest.update(data)
-            at += len(data)
+            whole.extend(data)
 
     if start < stop:
         _patiently(read_on)
-    return digest.hexdigest()
+    blocks = range(0, max(len(whole), 1), block_bytes)
+    return [hashlib.sha256(whole[at : at + block_bytes]).hexdigest() for at in blocks]
 
 
 def _patiently(act: Callable[[], None]) -> None:

@@ -4,184 +4,132 @@ Every call has a limit on connecting and on silence, is tried once (who calls de
 next), and its failures come out as the errors of ``backups.errors``.
 """
 
-from collections.abc import Iterator
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, unquote_plus
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ResponseStreamingError
-from urllib3.exceptions import HTTPError
+from backups.storage.answers import PassingTrouble, meaning_of
+from backups.storage.values import Credentials, ObjectRef, Place, has_strong_etag, plain_etag
+from backups.storage.wire import ERROR_BODY_LIMIT, OK, REDIRECTED, Exchange, Wire
 
-from backups.errors import (
-    BucketMissing,
-    CredentialsRefused,
-    EngineFailed,
-    ObjectChanged,
-    ObjectMissing,
-)
+__all__ = ["Bucket", "Credentials", "ObjectRef", "Page", "PassingTrouble", "Place"]
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-CONNECT_SECONDS = 5
-SILENCE_SECONDS = 15
-
-_REFUSED_CODES = {
-    "403",
-    "AccessDenied",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "InvalidToken",
-    "401",
-}
-_PASSING_STATUS = {408, 429, 500, 502, 503, 504}
-_BUSY_STATUS = {429, 503}
-_PASSING_CODES = {"SlowDown", "RequestTimeout", "InternalError"}
+SILENCE_SECONDS = 15.0
 
 
-class PassingTrouble(Exception):
-    """The storage could not answer just now; the same request may succeed later."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(detail or reason)
-        self.reason = reason
-
-
-_BY_CODE = {"NoSuchBucket": BucketMissing, "NoSuchKey": ObjectMissing, "NotFound": ObjectMissing}
-_BY_STATUS: dict[int, type[EngineFailed]] = {
-    401: CredentialsRefused,
-    403: CredentialsRefused,
-    404: ObjectMissing,
-    412: ObjectChanged,
-    416: ObjectChanged,
-}
+# How a token begins that is ours: it names the last key, where a storage gives no token.
+_AFTER = "after:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """Who asks. Never printed."""
+class Page:
+    """One page of a listing. ``next_token`` is empty on the last."""
 
-    access_key: str
-    secret_key: str
-    session_token: str = ""
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the objects are: an endpoint, a bucket, and a prefix inside it."""
-
-    bucket: str
-    prefix: str = ""
-    endpoint: str = ""
-    region: str = "us-east-1"
-    path_style: bool = True
-
-    @property
-    def url(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
-
-    def key(self, *parts: str) -> str:
-        return "/".join(part.strip("/") for part in (self.prefix, *parts) if part.strip("/"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectRef:
-    """One object as it was when it was looked at."""
-
-    key: str
-    size: int
-    etag: str
-    modified_at: datetime | None = None
-
-    @property
-    def name(self) -> str:
-        return self.key.rpartition("/")[2]
+    objects: Sequence[ObjectRef]
+    prefixes: Sequence[str]
+    next_token: str
 
 
 class Bucket:
-    """A bucket of an S3-compatible storage. Safe to share between threads."""
+    """A bucket of an S3-compatible storage. Safe to share between threads.
+
+    ``credentials`` may be a function: it is asked again by ``renew``, so that keys which were
+    renewed are taken up without a new start.
+    """
 
     def __init__(
         self,
         place: Place,
-        credentials: Credentials,
+        credentials: Credentials | Callable[[], Credentials],
         *,
-        connections: int = 16,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self.place = place
-        self._client: S3Client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=place.endpoint or None,
-            region_name=place.region,
-            aws_access_key_id=credentials.access_key,
-            aws_secret_access_key=credentials.secret_key,
-            aws_session_token=credentials.session_token or None,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path" if place.path_style else "virtual"},
-                retries={"total_max_attempts": 1, "mode": "standard"},
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=silence_seconds,
-                max_pool_connections=connections,
-                # Odd providers send the checksum of the whole object with a range; ask for none.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
+        self.wire = Wire(place)
+        self._given = credentials
+        self._credentials: Credentials | None = None
+        self._lock = threading.Lock()
+        self.silence_seconds = silence_seconds
 
     def close(self) -> None:
-        self._client.close()
+        self.wire.close()
+
+    def credentials(self) -> Credentials:
+        """Return the keys that requests are signed with now."""
+        with self._lock:
+            if self._credentials is None:
+                self._credentials = self._provided()
+            return self._credentials
+
+    def renew(self, refused: Credentials) -> bool:
+        """Ask for the keys again; say whether there are others now than the refused ones."""
+        provided = self._provided()
+        with self._lock:
+            self._credentials = provided
+        return provided != refused
+
+    def _provided(self) -> Credentials:
+        return self._given if isinstance(self._given, Credentials) else self._given()
 
     def list(self, prefix: str) -> Iterator[ObjectRef]:
         """Name the objects whose whole keys begin so, in the order of their keys."""
         token = ""
         while True:
-            with _translated(prefix):
-                page = (
-                    self._client.list_objects_v2(
-                        Bucket=self.place.bucket, Prefix=prefix, ContinuationToken=token
-                    )
-                    if token
-                    else self._client.list_objects_v2(Bucket=self.place.bucket, Prefix=prefix)
-                )
-            for entry in page.get("Contents", []):
-                yield ObjectRef(
-                    key=entry["Key"],
-                    size=entry["Size"],
-                    etag=entry["ETag"].strip('"'),
-                    modified_at=entry["LastModified"],
-                )
-            token = page.get("NextContinuationToken", "")
-            if not page.get("IsTruncated") or not token:
+            page = self.list_page(prefix, token=token)
+            yield from page.objects
+            token = page.next_token
+            if not token:
                 return
 
+    def list_page(
+        self, prefix: str, *, delimiter: str = "", after: str = "", token: str = "",
+        limit: int = 1000,
+    ) -> Page:  # fmt: skip
+        """Return one page of what lies under a prefix, as S3's ListObjectsV2 does."""
+        if token.startswith(_AFTER):
+            token, after = "", token.removeprefix(_AFTER)
+        query = {
+            "list-type": "2", "encoding-type": "url", "prefix": prefix, "delimiter": delimiter,
+            "start-after": after, "continuation-token": token, "max-keys": str(limit),
+        }  # fmt: skip
+        asked = "&".join(
+            f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()) if value
+        )
+        with self._answered("GET", "", prefix or self.place.url, query=asked) as exchange:
+            return _page(exchange.read_all())
+
     def head(self, key: str) -> ObjectRef:
-        with _translated(key):
-            answer = self._client.head_object(Bucket=self.place.bucket, Key=key)
+        with self._answered("HEAD", key, key) as exchange:
+            headers = exchange.headers
         return ObjectRef(
             key=key,
-            size=answer["ContentLength"],
-            etag=answer["ETag"].strip('"'),
-            modified_at=answer["LastModified"],
+            size=int(headers["content-length"]),
+            etag=plain_etag(headers.get("etag", "")),
+            modified_at=parsedate_to_datetime(headers["last-modified"])
+            if "last-modified" in headers
+            else None,
         )
+
+    def first_part_bytes(self, key: str, etag: str) -> int:
+        """Return how long the first part is of an object that was stored in parts."""
+        asked = {"If-Match": f'"{etag}"'}
+        with self._answered("HEAD", key, key, query="partNumber=1", headers=asked) as exchange:
+            return int(exchange.headers["content-length"])
 
     def read(self, key: str) -> bytes:
         """Read a small object whole."""
-        with _translated(key):
-            return self._client.get_object(Bucket=self.place.bucket, Key=key)["Body"].read()
+        with self._answered("GET", key, key) as exchange:
+            return exchange.read_all()
 
     def write(self, key: str, content: bytes) -> None:
         """Store a small object."""
-        with _translated(key):
-            self._client.put_object(Bucket=self.place.bucket, Key=key, Body=content)
+        with self._answered("PUT", key, key, body=content):
+            return
 
     def read_range(self, ref: ObjectRef, start: int, stop: int, *, chunk: int) -> Iterator[bytes]:
         """Read bytes ``start`` to ``stop`` (not included) of exactly that object, in chunks.
@@ -190,48 +138,72 @@ class Bucket:
         yielded holds
         :raises ObjectChanged: if the object is not the one that was looked at
         """
-        with _translated(ref.key):
-            body = self._client.get_object(
-                Bucket=self.place.bucket,
-                Key=ref.key,
-                Range=f"bytes={start}-{stop - 1}",
-                IfMatch=f'"{ref.etag}"',
-            )["Body"]
-        try:
+        asked = {"Range": f"bytes={start}-{stop - 1}"}
+        if has_strong_etag(ref.etag):
+            asked["If-Match"] = f'"{ref.etag}"'
+        with self._answered("GET", ref.key, ref.key, headers=asked) as exchange:
+            buffer = memoryview(bytearray(chunk))
             while start < stop:
-                with _translated(ref.key):
-                    data = body.read(min(chunk, stop - start))
-                if not data:
+                read = exchange.read_into(buffer[: stop - start])
+                if not read:
                     raise PassingTrouble("reset", f"{ref.key}: ended {stop - start} bytes early")
-                start += len(data)
-                yield data
+                start += read
+                yield bytes(buffer[:read])
+
+    def ask(
+        self, exchange: Exchange, method: str, key: str, what: str, *, query: str = "",
+        headers: Mapping[str, str] | None = None, body: bytes = b"",
+    ) -> None:  # fmt: skip
+        """Ask, and return once a success has begun to come."""
+        exchange.ask(method, key, self.credentials(), query=query, headers=headers, body=body)
+        if not OK <= exchange.status < REDIRECTED:
+            said = exchange.read_all(ERROR_BODY_LIMIT)
+            raise meaning_of(exchange.status, exchange.headers, said, what)
+
+    @contextmanager
+    def _answered(
+        self, method: str, key: str, what: str, *, query: str = "",
+        headers: Mapping[str, str] | None = None, body: bytes = b"",
+    ) -> Iterator[Exchange]:  # fmt: skip
+        exchange = self.wire.exchange(silence_seconds=self.silence_seconds)
+        try:
+            self.ask(exchange, method, key, what, query=query, headers=headers, body=body)
+            yield exchange
         finally:
-            body.close()
+            exchange.close()
 
 
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _page(document: bytes) -> Page:
     try:
-        yield
-    except ClientError as error:
-        raise _meaning_of(error, what) from error
-    except ResponseStreamingError as error:
-        raise PassingTrouble("reset", f"{what}: {error}") from error
-    except (BotoCoreError, HTTPError, OSError) as error:
-        name = type(error).__name__
-        reason = "silent" if "Timeout" in name else "unreachable"
-        if "Protocol" in name or "Incomplete" in name or "ConnectionClosed" in name:
-            reason = "reset"
-        raise PassingTrouble(reason, f"{what}: {error}") from error
+        root = ET.fromstring(document)  # noqa: S314 - expat limits what entities may grow to
+    except ET.ParseError as error:
+        raise PassingTrouble("error", f"the listing is no XML: {error}") from error
+    space = root.tag.rpartition("}")[0] + ("}" if "}" in root.tag else "")
 
+    def text(of: ET.Element, name: str) -> str:
+        return of.findtext(f"{space}{name}") or ""
 
-def _meaning_of(error: ClientError, what: str) -> Exception:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    said = f"{what}: {code} {error.response.get('Error', {}).get('Message', '')}".strip()
-    if status in _PASSING_STATUS or code in _PASSING_CODES:
-        return PassingTrouble("busy" if status in _BUSY_STATUS else "error", said)
-    if code in _REFUSED_CODES:
-        return CredentialsRefused(said)
-    kind = _BY_CODE.get(code) or _BY_STATUS.get(status, EngineFailed)
-    return kind(said)
+    # As form data: a space comes as "+".
+    decoded = unquote_plus if text(root, "EncodingType") == "url" else str
+    page = Page(
+        objects=[
+            ObjectRef(
+                key=decoded(text(each, "Key")),
+                size=int(text(each, "Size")),
+                etag=plain_etag(text(each, "ETag")),
+                modified_at=datetime.fromisoformat(text(each, "LastModified")),
+            )
+            for each in root.findall(f"{space}Contents")
+        ],
+        prefixes=[decoded(text(each, "Prefix")) for each in root.findall(f"{space}CommonPrefixes")],
+        next_token=text(root, "NextContinuationToken")
+        if text(root, "IsTruncated") == "true"
+        else "",
+    )
+    if text(root, "IsTruncated") != "true" or page.next_token:
+        return page
+    last = max((each.key for each in page.objects), default="")
+    if not last or last < max(page.prefixes, default=""):
+        # Going on after a folder would begin inside of it.
+        raise PassingTrouble("error", "the listing breaks off, and does not say how to go on")
+    return replace(page, next_token=_AFTER + last)

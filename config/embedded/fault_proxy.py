@@ -9,6 +9,7 @@ FILE holds `Faults` as JSON and is read again whenever it changes; --counts FILE
 
 import argparse
 import contextlib
+import math
 import select
 import signal
 import socket
@@ -42,6 +43,7 @@ class FaultProxy:
         self.dice = Dice(seed)
         self.throttle = Throttle()
         self._faults = faults or Faults()
+        self._since = time.monotonic()
         self._listener = _listen(port)
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
@@ -55,12 +57,13 @@ class FaultProxy:
 
     @property
     def faults(self) -> Faults:
-        return self._faults
+        return self._faults.at(time.monotonic() - self._since)
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
         with self._lock:
             was, self._faults = self._faults, faults
+            self._since = time.monotonic()
             if faults.down and not was.down:
                 # A closed port refuses; so does a server that is really down.
                 _unlisten(self._listener)
@@ -109,6 +112,17 @@ class FaultProxy:
     def pause(self, seconds: float) -> None:
         """Wait, but not beyond the end of the proxy."""
         self._ended.wait(seconds)
+
+    def fall_silent(self, seconds: float, client: Connection) -> None:
+        """Wait for as long as somebody is there to wait for the answer.
+
+        :raises Hung: if the client went away
+        """
+        ended = time.monotonic() + seconds
+        while (left := ended - time.monotonic()) > 0 and not self._ended.is_set():
+            if client.is_gone():
+                raise Hung
+            self.pause(min(left, 0.1))
 
     def _accept(self) -> None:
         while not self._ended.is_set():
@@ -162,6 +176,17 @@ class _Exchange:
         self.proxy = proxy
         self.client = client
         self.server = server
+        self.throttle = Throttle()
+        # What has passed over this connection, and at which byte it is cut.
+        self.passed = 0
+        self.cut_at = self._cut_of(proxy.faults)
+
+    def _cut_of(self, faults: Faults) -> int | None:
+        if faults.cut_after_bytes is None:
+            return None
+        return self.proxy.dice.between(
+            faults.cut_after_bytes, faults.cut_before_bytes or faults.cut_after_bytes
+        )
 
     def carry_one(self) -> bool:
         """Carry one request and its answer; return whether another may follow."""
@@ -174,6 +199,9 @@ class _Exchange:
         self.proxy.ledger.add(key, requests=1)
         if concerned and faults.latency_seconds:
             self.proxy.pause(faults.latency_seconds)
+        if concerned and self.proxy.dice.hits(faults.silent_share):
+            self.proxy.ledger.add(key, silences=1)
+            self.proxy.fall_silent(faults.silent_seconds, self.client)
         if concerned and self.proxy.dice.hits(faults.error_share):
             return self._refuse(key)
         self.server.send(request.raw)
@@ -225,13 +253,16 @@ class _Exchange:
         passed = 0
         for piece in body.pieces(self.server, PIECE):
             end = passed + len(piece)
+            if self.proxy.dice.hits(len(piece) / (faults.flip_every_bytes or math.inf)):
+                piece[self.proxy.dice.between(0, len(piece) - 1)] ^= 1
+                self.proxy.ledger.add(key, flips=1)
             if flip_at is not None and passed <= flip_at < end:
                 piece[flip_at - passed] ^= 1
                 self.proxy.ledger.add(key, flips=1)
             if stall_at is not None and passed <= stall_at < end:
                 self._deliver(piece[: stall_at - passed], key)
                 self.proxy.ledger.add(key, stalls=1)
-                self.proxy.pause(faults.stall_seconds)
+                self.proxy.fall_silent(faults.stall_seconds, self.client)
                 self._deliver(piece[stall_at - passed :], key)
             elif cut_at is not None and end > cut_at:
                 self._deliver(piece[: max(0, cut_at - passed)], key)
@@ -242,16 +273,31 @@ class _Exchange:
             passed = end
 
     def _deliver(self, piece: memoryview, key: str) -> None:
-        self._keep_to_speed(len(piece))
+        is_last = self.cut_at is not None and self.passed + len(piece) > self.cut_at
+        if is_last and self.cut_at is not None:
+            piece = piece[: max(0, self.cut_at - self.passed)]
+        self.passed += len(piece)
+        if self._keep_to_speed(len(piece)) and self.client.is_gone():
+            # What nobody receives has not passed.
+            raise Hung
         # Counted first: whoever has received everything finds everything counted.
         self.proxy.ledger.add(key, bytes_down=len(piece))
         self.client.send(piece)
+        if is_last:
+            self.proxy.ledger.add(key, resets=1)
+            raise _Cut
 
-    def _keep_to_speed(self, amount: int) -> None:
-        speed = self.proxy.faults.bytes_per_second
-        if speed:
-            now = time.monotonic()
-            self.proxy.pause(self.proxy.throttle.delay(amount, bytes_per_second=speed, now=now))
+    def _keep_to_speed(self, amount: int) -> bool:
+        """Wait for as long as the speed asks; say whether that was at all."""
+        faults, now = self.proxy.faults, time.monotonic()
+        delay = 0.0
+        if speed := faults.connection_bytes_per_second:
+            delay = self.throttle.delay(amount, bytes_per_second=speed, now=now)
+        if speed := faults.bytes_per_second:
+            delay = max(delay, self.proxy.throttle.delay(amount, bytes_per_second=speed, now=now))
+        if delay:
+            self.proxy.pause(delay)
+        return delay > 0
 
 
 def _listen(port: int) -> socket.socket:

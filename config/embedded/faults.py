@@ -4,7 +4,7 @@ import json
 import random
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 
 
@@ -26,11 +26,28 @@ class Faults:
     stall_at_byte: int | None = None
     stall_seconds: float = 60.0
     stall_share: float = 1.0
+    # Cut a connection once this many bytes have passed over it, in one answer or several, or at
+    # any byte between the first figure and the second.
+    cut_after_bytes: int | None = None
+    cut_before_bytes: int | None = None
+    # Do not answer this share of requests for so long.
+    silent_share: float = 0.0
+    silent_seconds: float = 60.0
     # Flip one bit of this byte, in this share of answers.
     flip_at_byte: int | None = None
     flip_share: float = 1.0
+    # Flip one bit somewhere in every so many bytes, on average.
+    flip_every_bytes: int | None = None
     # All connections together, both ways.
     bytes_per_second: int | None = None
+    # Each connection.
+    connection_bytes_per_second: int | None = None
+    # The hours at which everybody takes backups: so long after these faults came into force, for
+    # so long, all connections together are this slow, and this share of requests is answered 503.
+    saturated_after_seconds: float = 0.0
+    saturated_for_seconds: float = 0.0
+    saturated_bytes_per_second: int | None = None
+    saturated_error_share: float = 0.0
     # Before each answer.
     latency_seconds: float = 0.0
     # Only these objects ("bucket/key", * and ? match) suffer; ``down`` and speed concern all.
@@ -38,6 +55,17 @@ class Faults:
 
     def concern(self, key: str) -> bool:
         return fnmatchcase(key, self.keys)
+
+    def at(self, seconds: float) -> "Faults":
+        """Return the faults as they are so long after they came into force."""
+        since = seconds - self.saturated_after_seconds
+        if not 0 <= since < self.saturated_for_seconds:
+            return self
+        return replace(
+            self,
+            bytes_per_second=self.saturated_bytes_per_second or self.bytes_per_second,
+            error_share=max(self.saturated_error_share, self.error_share),
+        )
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
@@ -65,6 +93,7 @@ class Count:
     errors: int = 0
     resets: int = 0
     stalls: int = 0
+    silences: int = 0
     flips: int = 0
 
 
@@ -112,6 +141,10 @@ class Dice:
     def hits(self, share: float) -> bool:
         with self._lock:
             return self._random.random() < share
+
+    def between(self, low: int, high: int) -> int:
+        with self._lock:
+            return self._random.randint(low, max(low, high))
 
 
 class Throttle:

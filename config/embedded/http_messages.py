@@ -1,5 +1,6 @@
 """Just enough of HTTP/1.1 to carry messages on unchanged: where a head ends, how long a body is."""
 
+import select
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,14 @@ class Connection:
 
     def send(self, data: bytes | memoryview) -> None:
         self._socket.sendall(data)
+
+    def is_gone(self) -> bool:
+        """Whether the other side has ended the connection."""
+        readable = select.select([self._socket], [], [], 0)[0]
+        try:
+            return bool(readable) and not self._socket.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def drain(self) -> None:
         """Say that nothing more comes, and take in what is still under way.

@@ -150,7 +150,7 @@ class TestFetch:
         hashes = {
             ref.key: tuple(read_manifest(bucket, "manifest.json").hashes_of(ref)) for ref in refs
         }
-        fault_proxy.faults = Faults(flip_at_byte=MIB, keys="*/large")
+        fault_proxy.faults = Faults(flip_at_byte=1000, keys="*/large")
 
         with pytest.raises(ObjectDamaged, match="large, bytes"):
             list(fetch(bucket, items(refs, hashes), tmp_path))

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,7 @@ class Way:
     def __init__(self, endpoint: str, known: Addresses, bucket: str) -> None:
         self.client = s3_client_at(endpoint, known)
         self.bucket = bucket
+        self.known = known
 
     def put(self, key: str = "base/data.tar") -> None:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=CONTENT)
@@ -95,6 +98,76 @@ class TestFaultProxy:
         through.get()
 
         assert 0.4 < time.monotonic() - began < 2
+
+    def test_keeps_each_connection_to_a_speed(self, fault_proxy: FaultProxy, through: Way) -> None:
+        fault_proxy.faults = Faults(connection_bytes_per_second=4 * MIB)
+
+        began = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _number: through.get(), range(4)))
+
+        # Together they are four times as fast as one.
+        assert 0.9 < time.monotonic() - began < 3
+
+    def test_does_not_answer_a_share(self, fault_proxy: FaultProxy, through: Way) -> None:
+        fault_proxy.faults = Faults(silent_share=1.0, silent_seconds=0.5)
+
+        began = time.monotonic()
+
+        assert through.get() == CONTENT
+        assert time.monotonic() - began > 0.5
+        assert fault_proxy.total().silences == 1
+
+    def test_is_silent_for_nobody_who_went_away(
+        self, fault_proxy: FaultProxy, through: Way
+    ) -> None:
+        fault_proxy.faults = Faults(silent_share=1.0, silent_seconds=600)
+        before = set(fault_proxy._open)
+        with socket.create_connection(("127.0.0.1", fault_proxy.port)) as client:
+            client.sendall(f"GET /{through.bucket}/base/data.tar HTTP/1.1\r\n\r\n".encode())
+            while not fault_proxy.total().silences:
+                time.sleep(0.01)
+
+        deadline = time.monotonic() + 5
+        while fault_proxy._open - before:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def test_cuts_a_connection_after_bytes_of_several_answers(
+        self, fault_proxy: FaultProxy, through: Way
+    ) -> None:
+        fault_proxy.faults = Faults(cut_after_bytes=9 * MIB, cut_before_bytes=10 * MIB)
+        client = s3_client_at(fault_proxy.endpoint, through.known)
+
+        def get() -> bytes:
+            return client.get_object(Bucket=through.bucket, Key="base/data.tar")["Body"].read()
+
+        assert [get() == CONTENT for _time in range(2)] == [True, True]
+        with pytest.raises(ResponseStreamingError):
+            get()
+        assert 9 * MIB <= fault_proxy.total().bytes_down <= 10 * MIB
+
+    def test_flips_bits_as_often_as_it_is_told(self, fault_proxy: FaultProxy, through: Way) -> None:
+        fault_proxy.faults = Faults(flip_every_bytes=MIB)
+
+        for _time in range(4):
+            with pytest.raises(FlexibleChecksumError):
+                through.get()
+
+        assert 4 <= fault_proxy.total().flips <= 40
+
+    def test_is_saturated_for_an_hour_of_its_own(
+        self, fault_proxy: FaultProxy, through: Way
+    ) -> None:
+        fault_proxy.faults = Faults(
+            saturated_after_seconds=0.5, saturated_for_seconds=0.7, saturated_error_share=1.0
+        )
+
+        assert self._outcome(through) == "whole"
+        time.sleep(0.6)
+        assert self._outcome(through) == "SlowDown"
+        time.sleep(0.8)
+        assert self._outcome(through) == "whole"
 
     def test_is_down_and_up_again(self, fault_proxy: FaultProxy, through: Way) -> None:
         fault_proxy.faults = Faults(down=True)

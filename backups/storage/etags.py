@@ -1,0 +1,78 @@
+"""Whether an object is what its ETag says, where an ETag is a checksum at all.
+
+Of an object stored in one piece it usually is the MD5; of one stored in parts the MD5 of the parts'
+MD5s, with their number. With some kinds of encryption, and at some providers, it is neither.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from backups.storage.values import MIB
+
+_PLAIN = re.compile(r"^[0-9a-f]{32}$")
+_COMPOSITE = re.compile(r"^[0-9a-f]{32}-(\d+)$")
+# Sizes of parts that common tools use, where the storage does not tell.
+_USUAL_MIB = (5, 8, 10, 15, 16, 20, 25, 32, 50, 64, 100, 128, 200, 250, 256, 500, 512, 1024)
+READ_BYTES = 4 * MIB
+
+
+def agrees(descriptor: int, size: int, etag: str, part_bytes: int | None) -> bool | None:
+    """Compare a file with an ETag; None if it says nothing that could be compared.
+
+    ``part_bytes`` is how long the storage says the first part is, None if it does not say; it is
+    only believed if the number of parts follows from it.
+    """
+    if _PLAIN.match(etag):
+        return _md5(descriptor, 0, size).hex() == etag
+    found = _COMPOSITE.match(etag)
+    if found is None:
+        return None
+    parts = int(found[1])
+    # A storage that does not know partNumber tells the length of the whole.
+    if part_bytes and -(-size // part_bytes) == parts:
+        return _composite(descriptor, size, part_bytes) == etag
+    fitting = [mib * MIB for mib in _USUAL_MIB if -(-size // (mib * MIB)) == parts]
+    # A guessed length proves something only if it comes out right.
+    return True if any(_composite(descriptor, size, each) == etag for each in fitting) else None
+
+
+def may_speak(etag: str) -> bool:
+    """Whether an ETag has the form of a checksum."""
+    return bool(_PLAIN.match(etag) or _COMPOSITE.match(etag))
+
+
+def is_encrypted_with_keys(headers: Mapping[str, str]) -> bool:
+    """Whether an answer says that the object is encrypted so that its ETag is no checksum.
+
+    So it is with keys of a key service or of the client; see "ETag" in the S3 API's description of
+    objects.
+    """
+    return (
+        headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
+        or "x-amz-server-side-encryption-customer-algorithm" in headers
+    )
+
+
+def is_composite(etag: str) -> bool:
+    return bool(_COMPOSITE.match(etag))
+
+
+def _composite(descriptor: int, size: int, part_bytes: int) -> str:
+    starts = range(0, max(size, 1), part_bytes)
+    with ThreadPoolExecutor(2, thread_name_prefix="fetch-etag") as pool:
+        digests = pool.map(
+            lambda start: _md5(descriptor, start, min(start + part_bytes, size)), starts
+        )
+        whole = hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+    return f"{whole}-{len(starts)}"
+
+
+def _md5(descriptor: int, start: int, stop: int) -> bytes:
+    digest = hashlib.md5(usedforsecurity=False)
+    while start < stop and (data := os.pread(descriptor, min(READ_BYTES, stop - start), start)):
+        digest.update(data)
+        start += len(data)
+    return digest.digest()
