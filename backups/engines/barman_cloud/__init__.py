@@ -2,4 +2,6 @@
 
 from backups.engines.barman_cloud.engine import BarmanCloud
 
-__all__ = ["BarmanCloud"]
+__all__ = ["ENGINE", "BarmanCloud"]
+
+ENGINE = BarmanCloud

@@ -5,6 +5,7 @@ Its traps, seen in real output: ``server_name`` is always "cloud"; ``size`` is n
 listed like a good one.
 """
 
+import ast
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -36,6 +37,25 @@ def parse_backup(text: str) -> BackupRecord:
         return _record(entry)
     except (ValueError, KeyError, TypeError) as error:
         raise ToolFailed(f"barman's description of a backup cannot be read: {error!r}") from error
+
+
+def parse_backup_info(text: str, backup_id: str) -> BackupRecord:
+    """Read the ``backup.info`` that lies with a backup: a line for each value, as Python writes it.
+
+    :raises ToolFailed: if it is not what this version of barman is known to write
+    """
+    said = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    entry: dict[str, Any] = {
+        name: None if value == "None" else value for name, value in said.items()
+    }
+    try:
+        numbers = ("timeline", "version", "cluster_size", "xlog_segment_size")
+        entry |= {name: int(entry[name]) for name in numbers if entry.get(name)}
+        entry["tablespaces"] = ast.literal_eval(entry.get("tablespaces") or "[]")
+        moments = {f"{name}_iso": entry.get(name) for name in ("begin_time", "end_time")}
+        return _record({**entry, **moments, "backup_id": backup_id})
+    except (ValueError, KeyError, TypeError, SyntaxError) as error:
+        raise ToolFailed(f"barman's backup.info cannot be read: {error!r}") from error
 
 
 def _record(entry: Mapping[str, Any]) -> BackupRecord:

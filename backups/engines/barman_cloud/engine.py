@@ -1,25 +1,46 @@
 """The barman-cloud engine: its programs for catalogue and backups, its layout for the rest.
 
+It takes full backups only: barman's incremental ones need a barman server, which has hooks to send
+them to object storage, and ``barman-cloud-backup`` takes no other.
+
 Reading back goes through our own fetch, because ``barman-cloud-restore`` asks for each archive in
 one long request that cannot go on where it broke.
 """
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar, Self
 
 from backups.engines import programs
-from backups.engines.barman_cloud.catalogue import parse_backup, parse_backup_list
+from backups.engines.arriving import STAGED, Arrival
+from backups.engines.asking import require_storage
+from backups.engines.barman_cloud.catalogue import (
+    parse_backup,
+    parse_backup_info,
+    parse_backup_list,
+)
 from backups.engines.barman_cloud.unpacking import unpack_archives
-from backups.engines.base import BackupRecord, Source, Step, WalFile, WalInventory
+from backups.engines.base import (
+    BackupRecord,
+    Capabilities,
+    Kind,
+    Opening,
+    Source,
+    Step,
+    WalFile,
+    WalInventory,
+)
+from backups.engines.filling import empty_inside
+from backups.engines.packings import PACKINGS, unpacked
+from backups.engines.postgres import Postgres
 from backups.engines.wal import HISTORY_NAME, SEGMENT_NAME
-from backups.engines.wal_stage import unpacked
-from backups.errors import ObjectMissing, ToolFailed, ToolSilent
+from backups.errors import EngineFailed, ObjectMissing, ToolFailed, ToolMissing, ToolSilent
 from backups.storage.s3 import Bucket, Credentials, ObjectRef, PassingTrouble
 
 WAL_OBJECT = re.compile(
-    r"^(?P<name>[0-9A-F]{24}|[0-9A-F]{8}\.history)(?:\.(?P<packing>gz|bz2|xz))?$"
+    rf"^(?P<name>[0-9A-F]{{24}}|[0-9A-F]{{8}}\.history)(?:\.(?P<packing>{'|'.join(PACKINGS)}))?$"
 )
 # Exit code 2 is the network; a reset or a 503 comes out as 4, "general", or as 1.
 NETWORK_EXIT = re.compile(r" ended with (1|2|4):")
@@ -27,6 +48,11 @@ NETWORK_EXIT = re.compile(r" ended with (1|2|4):")
 
 class BarmanCloud:
     """One server's archive, under ``PREFIX/SERVER`` of a bucket."""
+
+    name: ClassVar[str] = "BARMAN_CLOUD"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        kinds=frozenset({Kind.FULL}), keeps_log=True
+    )
 
     def __init__(
         self,
@@ -44,13 +70,26 @@ class BarmanCloud:
         self._server = server
         self._silence_seconds = silence_seconds
 
+    @classmethod
+    def open(cls, opening: Opening) -> Self:
+        return cls(
+            bin_dir=Path(opening.programs["BARMAN_BIN_DIR"]),
+            bucket=opening.bucket,
+            credentials=opening.bucket.credentials(),
+            server=opening.server,
+        )
+
     def version(self) -> str:
         return programs.run(
             [str(self._bin_dir / "barman-cloud-backup"), "--version"], env={}
         ).strip()
 
     def catalogue(self) -> Sequence[BackupRecord]:
-        return parse_backup_list(self._ask("barman-cloud-backup-list", "--format", "json"))
+        try:
+            return parse_backup_list(self._ask("barman-cloud-backup-list", "--format", "json"))
+        except ToolMissing:
+            # A machine that only restores needs no barman: what it reads can be read without it.
+            return self._catalogue_by_itself()
 
     def backup(self, backup_id: str) -> BackupRecord:
         """Describe one backup."""
@@ -82,7 +121,11 @@ class BarmanCloud:
             raise ObjectMissing(f"no archive under {prefix}")
         return found
 
-    def take_backup(self, source: Source, *, label: str) -> Iterator[Step]:
+    def place_in_stage(self, ref: ObjectRef) -> str:
+        return ref.name
+
+    def take_backup(self, source: Source, *, label: str, kind: Kind = Kind.FULL) -> Iterator[Step]:
+        require_storage(self._bucket, self._server)
         # Barman prints nothing while all is well; what moves is the server's own progress view, and
         # the time limit is on the whole silence of the tool only when that view is gone as well.
         command = self._command(
@@ -105,29 +148,59 @@ class BarmanCloud:
         for _output in programs.follow(command, env={**self._env(), "PGPASSWORD": source.password}):
             yield Step(done=int(time.monotonic() - started))
 
-    def check_archive(self) -> None:
-        """Make sure that the place may hold this server's log.
-
-        :raises ToolFailed: if it holds another's, or cannot be reached
-        """
+    def prepare_archive(self, source: Source) -> None:
         self._ask("barman-cloud-check-wal-archive")
 
     def archive_command(self) -> str:
-        """Return the ``archive_command``; the keys belong in the server's environment."""
         command = self._command("barman-cloud-wal-archive", "--gzip")
         return " ".join([*(_quoted(word) for word in command), "%p"])
 
-    def archive_environment(self) -> dict[str, str]:
-        """Return what the archive command needs to find in the server's environment."""
+    def archive_environment(self) -> Mapping[str, str]:
         return self._env()
 
-    def unpack(self, backup: BackupRecord, staged: Path, directory: Path) -> Iterator[Step]:
-        yield from unpack_archives(backup, staged, directory)
+    def unpack(self, backup: BackupRecord, staged: Path, postgres: Postgres) -> Iterator[Step]:
+        yield from unpack_archives(backup, staged, postgres.data_dir, STAGED)
+
+    def unpack_arriving(
+        self, backup: BackupRecord, staged: Path, postgres: Postgres, arrival: Arrival
+    ) -> Iterator[Step]:
+        yield from unpack_archives(backup, staged, postgres.data_dir, arrival)
+
+    def read_back(self, backup: BackupRecord, postgres: Postgres) -> Iterator[Step]:
+        if backup.tablespaces:
+            # Barman moves them by their names, which its catalogue's list does not tell; unmoved,
+            # they would go to where they were, which may be in use.
+            raise EngineFailed(
+                "the backup has tablespaces",
+                advice="A backup with tablespaces cannot be read back by barman's own program. "
+                "Change the plan to the strategy stage or stream.",
+            )
+        with empty_inside(postgres.data_dir) as inside:
+            command = self._command("barman-cloud-restore", last=[backup.backup_id, str(inside)])
+            for _output in programs.follow(command, env=self._env()):
+                yield Step(done=0)
+
+    def _catalogue_by_itself(self) -> Sequence[BackupRecord]:
+        records: list[BackupRecord] = []
+        token = ""
+        while True:
+            folder = self._place.key(self._server, "base") + "/"
+            page = self._bucket.list_page(folder, delimiter="/", token=token)
+            for prefix in page.prefixes:
+                backup_id = prefix.rstrip("/").rpartition("/")[2]
+                try:
+                    text = self._bucket.read(f"{prefix}backup.info").decode()
+                except ObjectMissing:
+                    # Being taken at the moment, or broken off before it was named.
+                    continue
+                records.append(parse_backup_info(text, backup_id))
+            token = page.next_token
+            if not token:
+                return sorted(records, key=lambda record: record.backup_id)
 
     def _ask(self, program: str, *options: str, last: str = "") -> str:
-        command = [*self._command(program, *options), *([last] if last else [])]
-        # Asked first, because our own request names a wrong key, a missing bucket or an outage
-        # within seconds; barman tries for minutes, and its exit codes do not tell these apart.
+        command = self._command(program, *options, last=[last] if last else [])
+        # Not require_storage: whoever reads a catalogue tries again by himself.
         next(iter(self._bucket.list(self._place.key(self._server) + "/")), None)
         try:
             return programs.run(command, env=self._env(), silence_seconds=self._silence_seconds)
@@ -138,7 +211,7 @@ class BarmanCloud:
                 raise PassingTrouble("error", str(failed)) from failed
             raise
 
-    def _command(self, program: str, *options: str) -> list[str]:
+    def _command(self, program: str, *options: str, last: Sequence[str] = ()) -> list[str]:
         place = self._place
         return [
             str(self._bin_dir / program),
@@ -150,6 +223,7 @@ class BarmanCloud:
             *options,
             place.url,
             self._server,
+            *last,
         ]
 
     def _env(self) -> dict[str, str]:

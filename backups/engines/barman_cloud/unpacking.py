@@ -1,22 +1,26 @@
 """From barman's archives to a data directory, copied by the kernel where it can."""
 
 import errno
+import io
 import os
 import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
+from backups.engines.arriving import Arrival, Arriving
 from backups.engines.base import BackupRecord, Step
+from backups.engines.filling import tablespaces_beside
+from backups.engines.packings import UNPACKING_ERRORS, stream_of
 from backups.errors import DiskTooSmall, EngineFailed, ObjectDamaged
 
 MIB = 1024 * 1024
 STEP_BYTES = 32 * MIB
-PACKINGS = {".tar": "r:", ".tar.gz": "r|gz", ".tar.bz2": "r|bz2"}
 
 
-def unpack_archives(backup: BackupRecord, staged: Path, directory: Path) -> Iterator[Step]:
+def unpack_archives(
+    backup: BackupRecord, staged: Path, directory: Path, arrival: Arrival
+) -> Iterator[Step]:
     """Unpack a backup: ``data*`` into the directory, ``OID*`` beside it as tablespaces.
 
     :raises ObjectDamaged: if an archive cannot be read
@@ -27,9 +31,11 @@ def unpack_archives(backup: BackupRecord, staged: Path, directory: Path) -> Iter
     before = 0
     for path in archives:
         into = _destination(path, backup, directory)
-        for done in _unpack(path, into):
+        for done in _unpack(path, into, arrival):
             yield Step(done=min(before + done, total), total=total)
         before += path.stat().st_size
+    # Where the source had it elsewhere, behind a link, it is in no archive.
+    (directory / "pg_wal").mkdir(mode=0o700, exist_ok=True)
     _link_tablespaces(backup, directory)
     yield Step(done=total, total=total)
 
@@ -43,11 +49,6 @@ def _destination(path: Path, backup: BackupRecord, directory: Path) -> Path:
     return tablespaces_beside(directory) / stem
 
 
-def tablespaces_beside(directory: Path) -> Path:
-    """Return where tablespaces go: never to where they were, which may be in use."""
-    return directory.with_name(directory.name + ".tablespaces")
-
-
 def _link_tablespaces(backup: BackupRecord, directory: Path) -> None:
     for oid in backup.tablespaces:
         link = directory / "pg_tblspc" / oid
@@ -56,34 +57,37 @@ def _link_tablespaces(backup: BackupRecord, directory: Path) -> None:
         link.symlink_to(tablespaces_beside(directory) / oid)
 
 
-def _unpack(path: Path, into: Path) -> Iterator[int]:
-    mode = PACKINGS.get("." + path.name.split(".", 1)[1])
-    if mode is None:
-        raise EngineFailed(
-            f"{path.name}: this packing is unknown here",
-            advice="The backup is packed in a way that cannot be read here. "
-            "Take backups plain, or with gzip or bzip2.",
-        )
+def _unpack(path: Path, into: Path, arrival: Arrival) -> Iterator[int]:
+    packing = path.name.split(".", 1)[1].removeprefix("tar").removeprefix(".")
+    plain = not packing
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     told = 0
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+        with (
+            Arriving(path, arrival) as raw,
+            io.BufferedReader(raw, MIB) as file,
+            tarfile.open(fileobj=stream_of(file, packing), mode="r:" if plain else "r|") as archive,  # type: ignore[call-overload]
+        ):
             for member in archive:
-                for moved in _place(member, archive, file, into, plain=mode == "r:"):
+                for moved in _place(member, archive, raw, into, plain=plain):
                     told += moved
                     if told >= STEP_BYTES:
                         told = 0
-                        yield file.tell() if mode != "r:" else member.offset_data + moved
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise ObjectDamaged(f"{path.name}: {error}") from error
+                        yield member.offset_data + moved if plain else file.tell()
+                raw.used(member.offset_data + member.size if plain else file.tell())
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskTooSmall(str(error)) from error
-        raise
+        if error.errno is not None:
+            raise
+        # What gzip and bz2 say of content that is not theirs.
+        raise ObjectDamaged(f"{path.name}: {error}") from error
+    except (tarfile.TarError, *UNPACKING_ERRORS) as error:
+        raise ObjectDamaged(f"{path.name}: {error}") from error
 
 
 def _place(
-    member: tarfile.TarInfo, archive: tarfile.TarFile, file: IO[bytes], into: Path, *, plain: bool
+    member: tarfile.TarInfo, archive: tarfile.TarFile, file: Arriving, into: Path, *, plain: bool
 ) -> Iterator[int]:
     target = into / member.name
     if not target.resolve().is_relative_to(into.resolve()):
@@ -96,21 +100,29 @@ def _place(
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb", buffering=0) as copy:
             if plain:
-                yield from _copy_inside_kernel(file.fileno(), copy.fileno(), member)
+                yield from _copy_inside_kernel(file, copy.fileno(), member)
             else:
                 content = archive.extractfile(member)
                 assert content is not None
                 shutil.copyfileobj(content, copy, MIB)
                 yield member.size
     elif member.issym():
-        target.unlink(missing_ok=True)
-        target.symlink_to(member.linkname)
+        # Tablespaces and the log may be linked to where they were, which is somebody else's now.
+        if member.name.removeprefix("./").split("/")[0] not in {"pg_tblspc", "pg_wal"}:
+            if not (target.parent / member.linkname).resolve().is_relative_to(into.resolve()):
+                raise ValueError(f"{member.name} links to {member.linkname}, outside")
+            target.unlink(missing_ok=True)
+            target.symlink_to(member.linkname)
+    else:
+        raise ValueError(f"{member.name} is neither a file nor a directory nor a link")
 
 
-def _copy_inside_kernel(source: int, copy: int, member: tarfile.TarInfo) -> Iterator[int]:
+def _copy_inside_kernel(source: Arriving, copy: int, member: tarfile.TarInfo) -> Iterator[int]:
     at, end = member.offset_data, member.offset_data + member.size
     while at < end:
-        moved = _move(source, copy, at, min(STEP_BYTES, end - at))
+        length = min(STEP_BYTES, end - at)
+        source.come(at, at + length)
+        moved = _move(source.fileno(), copy, at, length)
         if moved == 0:
             raise ValueError(f"{member.name} is cut off")
         at += moved
