@@ -1,4 +1,4 @@
-from backups.estimate import Pace, Remaining, own_share, whole_job
+from backups.estimate import Pace, Remaining, own_share
 
 
 def steady(seconds: int, rate: int, *, start: int = 0) -> Pace:
@@ -11,51 +11,18 @@ def steady(seconds: int, rate: int, *, start: int = 0) -> Pace:
 class TestPace:
     def test_before_the_first_note_there_is_nothing_to_say(self) -> None:
         assert Pace().rate() is None
-        assert Pace().remaining(1000) is None
 
     def test_knows_nothing_at_first(self) -> None:
         pace = steady(2, 100)
 
         assert pace.rate() is None
-        assert pace.remaining(1000) is None
 
-    def test_gives_a_range_around_the_truth_at_a_steady_pace(self) -> None:
-        remaining = steady(30, 100).remaining(5000)
-
-        assert remaining is not None
-        assert remaining.low_seconds <= 50 <= remaining.high_seconds
-        assert remaining.basis == "last:30"
-
-    def test_gives_a_wider_range_when_the_pace_varies(self) -> None:
-        pace = Pace()
-        done = 0
-        for second in range(31):
-            done += 200 if second < 15 else 50
-            pace.note(second, done)
-
-        varied, even = pace.remaining(5000), steady(30, 125).remaining(5000)
-
-        assert varied is not None
-        assert even is not None
-        assert varied.high_seconds - varied.low_seconds > even.high_seconds - even.low_seconds
-
-    def test_no_range_is_narrower_than_its_margin(self) -> None:
-        remaining = steady(60, 100).remaining(100_000)
-
-        assert remaining is not None
-        assert remaining.low_seconds < 850
-        assert remaining.high_seconds >= 1249
-
-    def test_forecasts_only_after_some_seconds_of_measuring(self) -> None:
-        assert steady(8, 100).rate() == 100
-        assert steady(8, 100).remaining(1000) is None
-
-    def test_says_nothing_at_a_standstill(self) -> None:
+    def test_is_zero_at_a_standstill(self) -> None:
         pace = Pace()
         for second in range(70):
             pace.note(second, 500)
 
-        assert pace.remaining(1000) is None
+        assert pace.rate() == 0
 
     def test_looks_back_a_minute_at_most(self) -> None:
         pace = steady(100, 10)
@@ -72,20 +39,6 @@ class TestPace:
         pace.note(31, 0)
 
         assert pace.rate() is None
-
-
-class TestWholeJob:
-    def test_adds_what_comes_after(self) -> None:
-        current = Remaining(low_seconds=10, high_seconds=20, basis="the last 30 s")
-
-        whole = whole_job(current, unpack_bytes=10**9, replay_bytes=10**9)
-
-        assert whole is not None
-        assert whole.low_seconds > 10
-        assert whole.high_seconds > whole.low_seconds + 10
-
-    def test_is_unknown_while_the_current_phase_is(self) -> None:
-        assert whole_job(None, unpack_bytes=1, replay_bytes=1) is None
 
 
 class TestOwnShare:
