@@ -31,7 +31,6 @@ from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from backups import operations, runner  # noqa: E402
-from backups.engines.barman_cloud import BarmanCloud  # noqa: E402
 from backups.engines.postgres import Postgres, bundled_bin_dir  # noqa: E402
 from backups.models import Database, JobState  # noqa: E402
 from backups.runner.tools import opened_archive  # noqa: E402
@@ -120,7 +119,7 @@ def _by_hand(folder: Path, database: Database) -> float:
     backup_id = database.backups.get().engine_id
     with opened_archive(database) as archive:
         env = archive.engine.archive_environment()
-        restore_command = _restore_command(archive.engine)
+        restore_command = _restore_command(archive.engine.archive_command())
     tool = Path(settings.BARMAN_BIN_DIR) / "barman-cloud-restore"
     began = time.monotonic()
     subprocess.run(
@@ -149,10 +148,9 @@ def _by_hand(folder: Path, database: Database) -> float:
     return took
 
 
-def _restore_command(engine: BarmanCloud) -> str:
-    archive = engine.archive_command()
+def _restore_command(archive_command: str) -> str:
     return (
-        archive.replace("barman-cloud-wal-archive", "barman-cloud-wal-restore")
+        archive_command.replace("barman-cloud-wal-archive", "barman-cloud-wal-restore")
         .replace(" '--gzip'", "")
         .replace(" %p", " %f %p")
     )

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from backups import queries, runner
 from backups.models import JobState, RestoreJob
+from backups.operations.restores import send
 
 
 def told(job: RestoreJob) -> str:
@@ -20,7 +21,8 @@ def told(job: RestoreJob) -> str:
     if job.eta_low_at and job.eta_high_at:
         words.append(f"done between {job.eta_low_at:%H:%M:%S} and {job.eta_high_at:%H:%M:%S} UTC")
     if job.state == JobState.SUCCEEDED and job.data_until_at:
-        words.append(f"verified, everything up to {job.data_until_at:%Y-%m-%d %H:%M:%S.%f} UTC")
+        how = "verified" if job.accepted_at is None else "opened although checks failed"
+        words.append(f"{how}, everything up to {job.data_until_at:%Y-%m-%d %H:%M:%S.%f} UTC")
     if job.failure_advice:
         words.append(job.failure_advice)
     return ", ".join(words)
@@ -39,7 +41,7 @@ def follow_restore(restore_id: int, out: OutputWrapper) -> None:
         while job.state in {JobState.QUEUED, JobState.RUNNING}:
             runner.run_restore(restore_id=restore_id, now=timezone.now)
             ended.wait(1)  # A worker may have it, or the next attempt may be due.
-            runner.waiting_restores(at=timezone.now())
+            _send_others(restore_id)
             job = queries.restore(restore_id)
     finally:
         ended.set()
@@ -47,6 +49,19 @@ def follow_restore(restore_id: int, out: OutputWrapper) -> None:
     if job.state != JobState.SUCCEEDED:
         raise CommandError(told(job))
     out.write(told(job))
+    # The rest of a staged recovery begins when its first part is open.
+    for later in job.later_parts.unfinished().values_list("pk", flat=True):
+        follow_restore(later, out)
+
+
+def _send_others(restore_id: int) -> None:
+    """Stand in for the beat: send a worker to whatever wants one, but for what is worked at here.
+
+    The look marks all that it returns as sent.
+    """
+    for waiting, _queue in runner.waiting_restores(at=timezone.now()):
+        if waiting != restore_id:
+            send(queries.restore(waiting))
 
 
 def _tell_now_and_then(restore_id: int, out: OutputWrapper, ended: threading.Event) -> None:

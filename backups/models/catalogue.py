@@ -12,6 +12,8 @@ from incidents.models.fields import is_known
 
 class BackupKind(TextChoices):
     FULL = "FULL", _("Full")
+    INCREMENTAL = "INCREMENTAL", _("Incremental")
+    LOGICAL = "LOGICAL", _("Logical")
 
 
 class BackupQuerySet(models.QuerySet["Backup"]):
@@ -29,7 +31,9 @@ class Backup(models.Model):
     # The engine's own name of it.
     engine_id = models.CharField(max_length=60)
     label = models.CharField(max_length=120)
-    kind = models.CharField(max_length=8, choices=BackupKind, default=BackupKind.FULL)
+    kind = models.CharField(max_length=11, choices=BackupKind, default=BackupKind.FULL)
+    # The engine's name of the backup that an incremental one needs.
+    parent_engine_id = models.CharField(max_length=60, blank=True)
     is_finished = models.BooleanField()
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField()
@@ -40,6 +44,15 @@ class Backup(models.Model):
     cluster_bytes = models.BigIntegerField()
     stored_bytes = models.BigIntegerField(null=True, blank=True)
     has_manifest = models.BooleanField(default=False)
+    # How far the archived log leads on from it without a hole: so many segments, so many bytes as
+    # they are stored, up to this moment (None if not even the backup itself is covered), and the
+    # first one that is missing though later ones are there.
+    log_segments = models.PositiveIntegerField(default=0)
+    log_bytes = models.BigIntegerField(default=0)
+    log_missing = models.CharField(max_length=24, blank=True)
+    reaches_until_at = models.DateTimeField(null=True, blank=True)
+    # Copies of the storage whose log leads further: the moment, in ISO 8601, by the copy's id.
+    reaches_elsewhere = models.JSONField(default=dict, blank=True)
     # When the catalogue was first read without it.
     vanished_at = models.DateTimeField(null=True, blank=True)
 

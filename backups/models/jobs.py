@@ -8,12 +8,15 @@ from django.db.models import Q, TextChoices
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from backups.models.catalogue import BackupKind
 from backups.models.protected import Database
+from incidents.models.fields import is_known
 
 
 class JobState(TextChoices):
     QUEUED = "QUEUED", _("Waiting for a worker")
     RUNNING = "RUNNING", _("Running")
+    PAUSED = "PAUSED", _("Paused")
     FAILED = "FAILED", _("Stopped")
     SUCCEEDED = "SUCCEEDED", _("Finished")
     CANCELLED = "CANCELLED", _("Cancelled")
@@ -60,7 +63,7 @@ class JobQuerySet(models.QuerySet[Any]):
         self, pk: int, *, worker: str, state: JobState, at: datetime, **values: Any
     ) -> bool:
         """Give the job back in this state; False if the lease was lost, and nothing is changed."""
-        over = state not in (JobState.QUEUED, JobState.RUNNING)
+        over = state in (*OVER, JobState.FAILED)
         return bool(
             self.filter(pk=pk, state=JobState.RUNNING, leased_by=worker).update(
                 state=state,
@@ -106,8 +109,6 @@ class LeasedJob(models.Model):
     failure_code = models.CharField(max_length=40, blank=True)
     failure_advice = models.CharField(max_length=500, blank=True)
 
-    objects = JobQuerySet.as_manager()
-
     class Meta:
         abstract = True
         constraints = [
@@ -135,12 +136,19 @@ class BackupJob(LeasedJob):
 
     database = models.ForeignKey(Database, on_delete=models.PROTECT, related_name="backup_jobs")
     label = models.CharField(max_length=60)
+    # As asked for: without a backup to build on, or an engine that can, a full one is taken.
+    kind = models.CharField(max_length=11, choices=BackupKind, default=BackupKind.FULL)
     # What the tool called the backup, once it is there.
     engine_id = models.CharField(max_length=60, blank=True)
     detail = models.TextField(blank=True)
 
+    objects = JobQuerySet.as_manager()
+
     class Meta(LeasedJob.Meta):
-        pass
+        constraints = [
+            *LeasedJob.Meta.constraints,
+            is_known("backupjob", "kind", BackupKind),
+        ]
 
     def __str__(self) -> str:
         return f"Backup {self.label}"

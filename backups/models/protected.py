@@ -11,6 +11,15 @@ from incidents.models.fields import is_known
 
 class EngineName(TextChoices):
     BARMAN_CLOUD = "BARMAN_CLOUD", _("Barman, to object storage")
+    PGBACKREST = "PGBACKREST", _("pgBackRest, to object storage")
+    PG_DUMP = "PG_DUMP", _("pg_dump of each database, to object storage")
+
+
+class CheckDepth(TextChoices):
+    """How much of a cluster that came back is read before it is opened."""
+
+    FULL = "FULL", _("Everything: every page, and every row against its indexes")
+    QUICK = "QUICK", _("Quickly: the catalogue and what is small; no page checksums")
 
 
 class Database(models.Model):
@@ -23,8 +32,11 @@ class Database(models.Model):
     superuser = models.CharField(max_length=63, default="postgres")
     password_reference = models.CharField(max_length=300)
     storage = models.ForeignKey(StorageLocation, on_delete=models.PROTECT, related_name="databases")
+    # Other places that hold the same objects, and help a fetch when the first one does not.
+    copies = models.ManyToManyField(StorageLocation, related_name="copied_databases", blank=True)
     # Its name in the archive, as the backup tool calls it.
     archive_name = models.CharField(max_length=60)
+    check_depth = models.CharField(max_length=5, choices=CheckDepth, default=CheckDepth.FULL)
     recovery_point_objective = models.DurationField(null=True, blank=True)
     recovery_time_objective = models.DurationField(null=True, blank=True)
     # What customers read where the page says how fresh its backups are; empty: nothing is said.
@@ -42,6 +54,7 @@ class Database(models.Model):
     class Meta:
         constraints = [
             is_known("database", "engine", EngineName),
+            is_known("database", "check_depth", CheckDepth),
             models.UniqueConstraint(
                 name="database_has_its_own_archive", fields=["storage", "archive_name"]
             ),

@@ -1,14 +1,19 @@
 """Restores: where to, to which moment, how far, and what each attempt came to."""
 
+from datetime import datetime
+from typing import Self
+
 from django.db import models
 from django.db.models import F, Q, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from backups.models.catalogue import Backup
-from backups.models.jobs import JobState, LeasedJob
+from backups.models.jobs import JobQuerySet, JobState, LeasedJob
 from backups.models.protected import Database
+from backups.models.storage import StorageLocation
 from incidents.models import Incident
 from incidents.models.fields import is_known
+from incidents.spoken import amount
 
 
 class RestorePhase(TextChoices):
@@ -17,7 +22,24 @@ class RestorePhase(TextChoices):
     UNPACK = "UNPACK", _("Unpack")
     REPLAY = "REPLAY", _("Replay")
     VERIFY = "VERIFY", _("Verify")
+    TENANTS = "TENANTS", _("Tenants")
     READY = "READY", _("Ready")
+
+
+class RestorePoint(TextChoices):
+    """Up to where a restore goes."""
+
+    LATEST = "LATEST", _("The latest that is archived")
+    MOMENT = "MOMENT", _("A moment")
+    BACKUP = "BACKUP", _("The end of one backup")
+
+
+class RestoreStrategy(TextChoices):
+    """How the bytes of a backup get from the storage into a data directory."""
+
+    STAGE = "STAGE", _("Stage: fetch everything to disk first")
+    STREAM = "STREAM", _("Stream: unpack while it arrives")
+    RELAY = "RELAY", _("Relay: the backup tool reads through Highwater")
 
 
 class AttemptOutcome(TextChoices):
@@ -26,6 +48,7 @@ class AttemptOutcome(TextChoices):
     FAILED = "FAILED", _("Failed")
     LOST = "LOST", _("Its worker was lost")
     STOPPED = "STOPPED", _("Stopped on request")
+    PAUSED = "PAUSED", _("Paused")
 
 
 class RecoveryTarget(models.Model):
@@ -40,7 +63,19 @@ class RecoveryTarget(models.Model):
     bin_dir = models.CharField(max_length=500, blank=True)
     # The queue that the worker beside it consumes.
     queue = models.CharField(max_length=60, default="restores")
+    # Where applications find a cluster that was restored here.
+    host = models.CharField(max_length=200, default="127.0.0.1")
     registered_at = models.DateTimeField()
+    # What the worker beside it saw when it last looked; empty while it never did.
+    probed_at = models.DateTimeField(null=True, blank=True)
+    free_bytes = models.BigIntegerField(null=True, blank=True)
+    # Of the disk of the work directory, if it is another one than that of the data directory.
+    work_free_bytes = models.BigIntegerField(null=True, blank=True)
+    server_version = models.PositiveIntegerField(null=True, blank=True)
+    write_bytes_per_second = models.FloatField(null=True, blank=True)
+    # What holds the place, in a stable word: "", "running", "foreign", "ours" (a restore that has
+    # stopped), "port", "programs", "disk".
+    occupied_by = models.CharField(max_length=20, blank=True)
 
     class Meta:
         constraints = [
@@ -56,6 +91,24 @@ class RecoveryTarget(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def major(self) -> int | None:
+        """The major version of its PostgreSQL; None while nobody has looked."""
+        return self.server_version // 10000 if self.server_version else None
+
+
+class RestoreJobQuerySet(JobQuerySet):
+    def renew(self, pk: int, *, worker: str, until: datetime, at: datetime) -> bool:
+        """Keep the lease, as above; a pause that is due ends it as well."""
+        return JobQuerySet.renew(self.not_to_pause(at=at), pk, worker=worker, until=until, at=at)
+
+    def not_to_pause(self, *, at: datetime) -> Self:
+        return self.filter(Q(pause_at__isnull=True) | Q(pause_at__gt=at))
+
+    def rested(self, *, at: datetime) -> Self:
+        """Return those whose pause is over."""
+        return self.filter(state=JobState.PAUSED, resume_at__lte=at)
+
 
 class RestoreJob(LeasedJob):
     """A cluster that is to come back, to a moment or as late as can be."""
@@ -65,9 +118,36 @@ class RestoreJob(LeasedJob):
     incident = models.ForeignKey(
         Incident, on_delete=models.SET_NULL, null=True, blank=True, related_name="restores"
     )
-    # None: everything that is archived.
+    point = models.CharField(max_length=6, choices=RestorePoint, default=RestorePoint.LATEST)
     target_at = models.DateTimeField(null=True, blank=True)
+    # Chosen with the point BACKUP; else known once the plan is.
     backup = models.ForeignKey(Backup, on_delete=models.PROTECT, null=True, blank=True)
+    strategy = models.CharField(
+        max_length=6, choices=RestoreStrategy, default=RestoreStrategy.STAGE
+    )
+    # The place to read from first; None for the database's own.
+    source = models.ForeignKey(
+        StorageLocation, on_delete=models.PROTECT, null=True, blank=True, related_name="restores"
+    )
+    # How many tenants come back at once; None for as many as the machine has processors.
+    lanes = models.PositiveSmallIntegerField(null=True, blank=True)
+    # Why this plan was chosen, in the words of whoever chose it.
+    reasons = models.CharField(max_length=1000, blank=True)
+    # The data directory that may be moved aside for this restore, as somebody has typed it.
+    replaces = models.CharField(max_length=500, blank=True)
+    # Where what was in the directory before lies now, if it was moved aside.
+    moved_aside_to = models.CharField(max_length=600, blank=True)
+    # Where it was before its plan was changed, until what it fetched there is taken over.
+    moved_from = models.ForeignKey(
+        RecoveryTarget, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # The reopened cluster into which this restore brings its tenants forward, one by one.
+    brings_forward = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="later_parts"
+    )
+    # A pause, asked for now or planned: from when, and until when (None: until somebody resumes).
+    pause_at = models.DateTimeField(null=True, blank=True)
+    resume_at = models.DateTimeField(null=True, blank=True)
     # Everything up to this moment is, or will be, there; known once the plan is.
     data_until_at = models.DateTimeField(null=True, blank=True)
     phase = models.CharField(max_length=8, choices=RestorePhase, default=RestorePhase.PLAN)
@@ -83,6 +163,11 @@ class RestoreJob(LeasedJob):
     waiting_for = models.CharField(max_length=20, blank=True)
     # What was counted when it was verified, by the tenants' public codes.
     evidence = models.JSONField(default=dict, blank=True)
+    # Since when, and why, it may be opened although checks have failed.
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_because = models.CharField(max_length=1000, blank=True)
+
+    objects = RestoreJobQuerySet.as_manager()
 
     class Meta(LeasedJob.Meta):
         constraints = [
@@ -100,7 +185,30 @@ class RestoreJob(LeasedJob):
             models.UniqueConstraint(
                 name="restorejob_has_its_target_alone",
                 fields=["target"],
-                condition=Q(state__in=[JobState.QUEUED, JobState.RUNNING]),
+                condition=Q(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.PAUSED]),
+            ),
+            is_known("restorejob", "point", RestorePoint),
+            is_known("restorejob", "strategy", RestoreStrategy),
+            models.CheckConstraint(
+                name="restorejob_names_its_moment",
+                condition=Q(point=RestorePoint.MOMENT, target_at__isnull=False)
+                | (~Q(point=RestorePoint.MOMENT) & Q(target_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="restorejob_names_its_backup",
+                condition=~Q(point=RestorePoint.BACKUP) | Q(backup__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="restorejob_resumes_after_it_pauses",
+                condition=Q(resume_at__isnull=True) | Q(resume_at__gt=F("pause_at")),
+            ),
+            models.CheckConstraint(
+                name="restorejob_is_accepted_for_a_reason",
+                condition=Q(accepted_at__isnull=True, accepted_because="")
+                | (Q(accepted_at__isnull=False) & ~Q(accepted_because="")),
+            ),
+            models.CheckConstraint(
+                name="restorejob_has_a_lane", condition=Q(lanes__isnull=True) | Q(lanes__gte=1)
             ),
         ]
 
@@ -111,6 +219,10 @@ class RestoreJob(LeasedJob):
     def key(self) -> str:
         """What the record of incidents calls this job."""
         return f"restore-{self.pk}"
+
+    def is_to_pause(self, at: datetime) -> bool:
+        """Whether a pause of it is due."""
+        return self.pause_at is not None and self.pause_at <= at
 
 
 class RestoreStep(models.Model):
@@ -168,3 +280,48 @@ class RestoreAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of restore {self.job_id}"
+
+    @property
+    def shown_counters(self) -> list[tuple[str, str]]:
+        """What was counted on the way, for people."""
+        return [
+            (name.replace("_", " "), amount(count, "bytes" if name.startswith("bytes") else ""))
+            for name, count in self.counters.items()
+        ]
+
+
+class Estimate(models.Model):
+    """What was predicted of a restore's end, when, and what came true."""
+
+    job = models.ForeignKey(RestoreJob, on_delete=models.CASCADE, related_name="estimates")
+    made_at = models.DateTimeField()
+    phase = models.CharField(max_length=8, choices=RestorePhase)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(null=True, blank=True)
+    # The ranges that hold the end in half and in four of five cases, and the middle of both.
+    low50_at = models.DateTimeField()
+    high50_at = models.DateTimeField()
+    low80_at = models.DateTimeField()
+    high80_at = models.DateTimeField()
+    middle_at = models.DateTimeField()
+    basis = models.CharField(max_length=120)
+    # The end of the restore, once it was reached.
+    came_true_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["job", "made_at"], name="estimates_in_order")]
+        constraints = [
+            is_known("estimate", "phase", RestorePhase),
+            models.CheckConstraint(
+                name="estimate_ranges_lie_in_each_other",
+                condition=Q(
+                    low80_at__lte=F("low50_at"),
+                    low50_at__lte=F("middle_at"),
+                    middle_at__lte=F("high50_at"),
+                    high50_at__lte=F("high80_at"),
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Estimate of restore {self.job_id} at {self.made_at:%H:%M}"

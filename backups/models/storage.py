@@ -41,3 +41,31 @@ class StorageLocation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StorageMeasurement(models.Model):
+    """What a location gave over some seconds of real work: the storage's weather, hour by hour."""
+
+    location = models.ForeignKey(
+        StorageLocation, on_delete=models.CASCADE, related_name="measurements"
+    )
+    measured_at = models.DateTimeField()
+    # How long it was measured, what arrived in that time, by how many requests, and how many of
+    # these were refused, broken off or silent.
+    seconds = models.FloatField()
+    bytes = models.BigIntegerField()
+    requests = models.PositiveIntegerField()
+    errors = models.PositiveIntegerField()
+    # The middle of the times until an answer began; None if nothing answered.
+    first_byte_seconds = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["location", "measured_at"], name="weather_by_time")]
+        constraints = [
+            models.CheckConstraint(
+                name="storagemeasurement_took_time", condition=models.Q(seconds__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.location} at {self.measured_at:%Y-%m-%d %H:%M}"

@@ -6,8 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from backups import runner, tasks
-from backups.errors import EngineFailed
-from backups.models import BackupJob, Database
+from backups.models import BackupJob, BackupKind, Database
 from incidents.errors import Refused
 
 
@@ -24,16 +23,24 @@ class LabelRefused(Refused):
     )
 
 
+# Whoever asks for the catalogue waits no longer than this.
+LONGEST_LOOK_SECONDS = 25
 # Words that barman takes for one of its own names.
 RESERVED = {"first", "last", "latest", "oldest", "last-failed", "last-full", "latest-full", "auto"}
 
 
 def take_backup(
-    *, database_id: int, label: str = "", at: datetime, by_worker: bool = True
+    *,
+    database_id: int,
+    label: str = "",
+    kind: BackupKind = BackupKind.FULL,
+    at: datetime,
+    by_worker: bool = True,
 ) -> BackupJob:
-    """Queue a full backup of a running cluster.
+    """Queue a backup of a running cluster.
 
-    Without ``by_worker`` nobody is sent: the caller works at it.
+    Where its engine cannot take an incremental one, or there is none to build on, it takes a full
+    one. Without ``by_worker`` nobody is sent: the caller works at it.
 
     :raises LabelRefused: if the backup tool would not take the label
     """
@@ -42,6 +49,7 @@ def take_backup(
     with transaction.atomic():
         job = BackupJob.objects.create(
             database_id=database_id,
+            kind=kind,
             label=label or f"backup-{at:%Y%m%dT%H%M%S}",
             requested_at=at,
             queued_at=at,
@@ -54,12 +62,16 @@ def take_backup(
 def sync_backups(*, database_id: int, at: datetime) -> Database:
     """Read what a database's archive holds now, and which moments can be restored. Takes seconds.
 
-    :raises CatalogueUnreadable: if it cannot be read, saying what to do
+    :raises CatalogueUnreadable: if it cannot be read, saying what to do; what its copies hold is
+    written down all the same
     """
-    try:
-        return runner.sync_catalogue(database_id=database_id, at=at)
-    except EngineFailed as failure:
+    look = runner.look_at_archive(
+        database_id=database_id, at=at, budget_seconds=LONGEST_LOOK_SECONDS
+    )
+    failure = look.faults.get(look.database.storage_id)
+    if failure is not None:
         raise CatalogueUnreadable(failure.advice) from failure
+    return look.database
 
 
 def _send(backup_id: int) -> None:

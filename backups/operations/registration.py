@@ -8,7 +8,16 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from backups import runner
-from backups.models import Database, RecoveryTarget, StorageLocation, StorageRole, Tenant
+from backups.models import (
+    Database,
+    EngineName,
+    RecoveryTarget,
+    StorageLocation,
+    StorageRole,
+    Tenant,
+    TenantRestore,
+)
+from backups.models.jobs import OVER
 from incidents.errors import Refused
 from incidents.models import Tenant as Known
 from incidents.operations import tenants as record
@@ -19,6 +28,11 @@ Row = TypeVar("Row", bound=models.Model)
 class NotRegistrable(Refused):
     code = "registration-refused"
     message = "This cannot be registered as it is."
+
+
+class TenantComesBack(Refused):
+    code = "tenant-comes-back"
+    message = "A restore is to bring this tenant back. Wait until it is over, or cancel it."
 
 
 def register_storage_location(
@@ -75,11 +89,15 @@ def register_database(
     archive_name: str,
     password_reference: str,
     superuser: str = "postgres",
+    engine: str = EngineName.BARMAN_CLOUD,
     tenants: Iterable[tuple[str, str]] = (),
     public_name: str = "",
+    copy_ids: Iterable[int] = (),
     at: datetime,
 ) -> Database:
     """Register a cluster, its name in a storage location's archive, and its tenants (name, code).
+
+    ``copy_ids`` are other locations that hold the same objects under the same name.
 
     With a ``public_name`` customers can read how fresh its backups are.
 
@@ -89,6 +107,7 @@ def register_database(
         database = _registered(
             Database(
                 name=name,
+                engine=engine,
                 host=host,
                 port=port,
                 superuser=superuser,
@@ -99,7 +118,45 @@ def register_database(
                 registered_at=at,
             )
         )
+        set_copies(database_id=database.pk, copy_ids=copy_ids)
         register_tenants(database_id=database.pk, tenants=tenants, at=at)
+        runner.tell_proof(database, at=at)
+    return database
+
+
+def set_copies(*, database_id: int, copy_ids: Iterable[int]) -> Database:
+    """Say which other locations hold a database's objects: they help when its own one does not.
+
+    :raises NotRegistrable: if its own location is among them
+    """
+    with transaction.atomic():
+        database = Database.objects.select_for_update().get(pk=database_id)
+        wanted = set(copy_ids)
+        if database.storage_id in wanted:
+            raise NotRegistrable(
+                "The database's own storage location is no copy of itself. Name another one."
+            )
+        database.copies.set(wanted)
+    return database
+
+
+def set_objectives(
+    *,
+    database_id: int,
+    may_lose: timedelta | None,
+    back_within: timedelta | None,
+    at: datetime,
+) -> Database:
+    """Say how much data may be lost at most, and within which time a database has to be back.
+
+    Ways back are held against both; None says nothing.
+    """
+    with transaction.atomic():
+        database = Database.objects.select_for_update().get(pk=database_id)
+        database.recovery_point_objective = may_lose
+        database.recovery_time_objective = back_within
+        database.save(update_fields=["recovery_point_objective", "recovery_time_objective"])
+        # From it follows at which age a backup is too old.
         runner.tell_proof(database, at=at)
     return database
 
@@ -164,9 +221,12 @@ def register_recovery_target(
     work_dir: str,
     bin_dir: str = "",
     queue: str = "restores",
+    host: str = "127.0.0.1",
     at: datetime,
 ) -> RecoveryTarget:
     """Register a place to restore to, on the machine of the worker that consumes the queue.
+
+    ``host`` is where applications find a cluster that was restored there.
 
     :raises NotRegistrable: if it cannot be registered like this, saying why
     """
@@ -178,6 +238,7 @@ def register_recovery_target(
             work_dir=work_dir,
             bin_dir=bin_dir,
             queue=queue,
+            host=host,
             registered_at=at,
         )
     )
@@ -203,10 +264,21 @@ def renew_code(*, tenant_id: int, at: datetime) -> Known:
 def unregister_tenant(*, tenant_id: int) -> None:
     """Forget a customer's database: no restore looks at it any more, and its page is gone.
 
-    The database and its backups stay as they are, and so does what restores found in it.
+    The database and its backups stay as they are, and so does what restores counted in it. Its
+    turns in restores that are over are forgotten with it.
+
+    :raises TenantComesBack: if a restore that is not over is to bring it back on its own
     """
     with transaction.atomic():
-        tenant = Tenant.objects.get(pk=tenant_id)
+        tenant = Tenant.objects.select_for_update().get(pk=tenant_id)
+        turns = TenantRestore.objects.filter(tenant=tenant)
+        under_way = turns.exclude(job__state__in=OVER).values_list("job_id", flat=True).first()
+        if under_way is not None:
+            raise TenantComesBack(
+                f"Restore {under_way} is to bring this tenant back. Wait until it is over, or "
+                "cancel it; then remove the tenant."
+            )
+        turns.delete()
         record.remove_tenant(key=tenant.key)
         tenant.delete()
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from backups.engines.base import Kind
 from backups.errors import EngineFailed
 from backups.models import BackupJob, Database, JobState
 from backups.runner.catalogue import sync_catalogue
@@ -82,7 +83,7 @@ def _take(job: BackupJob, lease: Lease, secrets: list[str]) -> None:
     with opened_archive(database) as archive:
         secrets.extend(archive.secrets)
         before = {record.backup_id for record in patiently(archive.engine.catalogue, _quiet)}
-        for _step in archive.engine.take_backup(source, label=job.label):
+        for _step in archive.engine.take_backup(source, label=job.label, kind=Kind(job.kind)):
             lease.check()
         after = patiently(archive.engine.catalogue, _quiet)
         taken = [r for r in after if r.backup_id not in before and r.label == job.label]

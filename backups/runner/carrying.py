@@ -2,16 +2,23 @@
 
 import logging
 
+from django.db import transaction
 from django.db.models import Max
 
+from backups.engines.postgres import PostgresFailed
 from backups.errors import CredentialsMissing, EngineFailed
 from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob
 from backups.runner.credentials import redacted, storage_credentials
+from backups.runner.forward import leave_open_cluster
+from backups.runner.lanes import TenantsUnfinished
+from backups.runner.later_parts import begin_later_parts
 from backups.runner.lease import Clock, Lease, LeaseLost
+from backups.runner.outlook import came_true
+from backups.runner.places import clear_away, rest, workspace_of
 from backups.runner.proofs import tell_proof
-from backups.runner.restore import Restoration, clear_away
-from backups.runner.telling import Telling, tell_end, tell_requeued
-from backups.runner.tools import opened_archive
+from backups.runner.restore import Restoration
+from backups.runner.telling import Telling, tell_end, tell_paused, tell_requeued
+from backups.runner.tools import opened_supply
 from incidents.operations.progress import JobEvent
 
 logger = logging.getLogger(__name__)
@@ -19,6 +26,28 @@ logger = logging.getLogger(__name__)
 # What may be better a moment later by itself is tried again so often, without being asked.
 RETRIED = {"replay-stopped", "stage-in-use", "tool-failed", "tool-silent"}
 TRIES = 3
+# What can be in the way when a target is left: a server that does not stop, files of others.
+_IN_THE_WAY = (EngineFailed, PostgresFailed, OSError)
+
+
+class NotAtRest(EngineFailed):
+    """The recovery that was to pause could not be stopped."""
+
+    code = "not-at-rest"
+    advice = (
+        "PostgreSQL at the recovery target could not be stopped (the attempt's log says why). "
+        "Mend the cause, then resume the restore, and pause it again if it is still to rest."
+    )
+
+
+class NotCleared(EngineFailed):
+    """What a restore that is given up put at its target could not be taken back."""
+
+    code = "not-cleared"
+    advice = (
+        "What the restore put at its recovery target could not be taken away (the attempt's log "
+        "says why). Mend the cause, then cancel the restore again."
+    )
 
 
 def run_restore(*, restore_id: int, now: Clock) -> None:
@@ -45,13 +74,17 @@ class _Carrying:
         if job.cancel_requested_at is not None:
             self._cancel()
             return
+        if job.is_to_pause(self._now()):
+            self._pause()
+            return
         self._attempt = self._begin_attempt()
         self._telling = Telling(job, self._attempt, self._lease, self._now)
         try:
             self._tell_start()
-            with opened_archive(job.database) as archive:
-                self._secrets = archive.secrets
-                Restoration(job, self._telling, archive).carry()
+            folder = workspace_of(job).folder / "relay"
+            with opened_supply(job.database, folder, first=job.source) as supply:
+                self._secrets = supply.secrets
+                Restoration(job, self._telling, supply).carry()
         except LeaseLost:
             self._let_go()
         except EngineFailed as failure:
@@ -83,8 +116,10 @@ class _Carrying:
         self._end_attempt(AttemptOutcome.SUCCEEDED)
         if self._release(JobState.SUCCEEDED, eta_low_at=None, eta_high_at=None, waiting_for=""):
             self._job.refresh_from_db()
+            came_true(self._job, at=at)
             tell_end(self._job, at=at)
             tell_proof(self._job.database, at=at)
+            begin_later_parts(at=at)
 
     def _fail(self, failure: EngineFailed) -> None:
         logger.warning("restore %s: stopped: %s", self._job.pk, failure.code)
@@ -101,30 +136,76 @@ class _Carrying:
                 tell_requeued(self._job, at=at)
             return
         why = {"failure_code": failure.code, "failure_advice": advice}
-        if self._release(JobState.FAILED, **why, **failed):
+        with transaction.atomic():
+            # Whoever decides of a tenant holds the job as well: no wish falls in between.
+            RestoreJob.objects.select_for_update().get(pk=self._job.pk)
+            goes_on = self._has_turns_to_come(failure)
+            values = {"queued_at": at} if goes_on else why
+            state = JobState.QUEUED if goes_on else JobState.FAILED
+            is_ours = self._release(state, **values, **failed)
+        if is_ours and goes_on:
+            tell_requeued(self._job, at=at)
+        elif is_ours:
             self._job.refresh_from_db()
             tell_end(self._job, at=at)
+
+    def _has_turns_to_come(self, failure: EngineFailed) -> bool:
+        """Say whether somebody has decided since it was found that there are decisions to make."""
+        rows = self._job.tenant_restores
+        is_for_them = failure.code == TenantsUnfinished.code
+        return is_for_them and (rows.waiting().exists() or not rows.undecided().exists())
 
     def _is_worth_another_try(self, failure: EngineFailed) -> bool:
         last = self._job.attempts.order_by("-number").values_list("failure_code", flat=True)[:TRIES]
         return failure.code in RETRIED and list(last) != [failure.code] * TRIES
 
     def _let_go(self) -> None:
-        """Stop without touching a thing, unless it was this very job's end that was asked for."""
-        logger.warning("restore %s: the lease is lost", self._job.pk)
-        self._job.refresh_from_db(fields=["cancel_requested_at", "leased_by"])
-        asked = self._job.cancel_requested_at is not None
-        if asked and self._job.leased_by == self._lease.worker:
+        """Stop without touching a thing, unless this very job was asked to pause or to end."""
+        job = self._job
+        job.refresh_from_db(fields=["cancel_requested_at", "leased_by", "pause_at", "resume_at"])
+        if job.leased_by != self._lease.worker:
+            logger.warning("restore %s: the lease is lost", job.pk)
+            self._end_attempt(AttemptOutcome.LOST)
+        elif job.cancel_requested_at is not None:
             self._end_attempt(AttemptOutcome.STOPPED)
             self._cancel()
+        elif job.is_to_pause(self._now()):
+            self._end_attempt(AttemptOutcome.PAUSED)
+            self._pause()
         else:
+            logger.warning("restore %s: the lease ran out", job.pk)
             self._end_attempt(AttemptOutcome.LOST)
 
+    def _pause(self) -> None:
+        """Let the work rest where it is; PostgreSQL writes down how far it has replayed."""
+        try:
+            rest(self._job)
+        except _IN_THE_WAY as fault:
+            self._stop_short(NotAtRest(f"{type(fault).__name__}: {fault}"))
+            return
+        at = self._now()
+        if not self._release(JobState.PAUSED, eta_low_at=None, eta_high_at=None, waiting_for=""):
+            return
+        self._job.refresh_from_db()
+        if self._job.resume_at is None or self._job.resume_at > at:
+            tell_paused(self._job, at=at)
+
     def _cancel(self) -> None:
-        clear_away(self._job)
+        try:
+            leave_open_cluster(self._job)
+            clear_away(self._job)
+        except _IN_THE_WAY as fault:
+            self._stop_short(NotCleared(f"{type(fault).__name__}: {fault}"))
+            return
+        self._job.tenant_restores.begin_again()
         if self._release(JobState.CANCELLED, eta_low_at=None, eta_high_at=None, waiting_for=""):
             self._job.refresh_from_db()
             tell_end(self._job, at=self._now())
+
+    def _stop_short(self, failure: EngineFailed) -> None:
+        """Leave it to a person what could not be ended: one more go would come to the same."""
+        self._attempt = self._begin_attempt()
+        self._fail(failure)
 
     def _release(self, state: JobState, **values: object) -> bool:
         return RestoreJob.objects.all().release(

@@ -1,23 +1,44 @@
 """Reading a database's catalogue into rows, and finding out which moments can be restored."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from backups.engines.base import BackupRecord
-from backups.engines.postgres import Postgres, bundled_bin_dir
+from backups.engines.points import point_of
+from backups.engines.postgres import Postgres, bin_dir_for
 from backups.errors import BackupMissing, EngineFailed
 from backups.models import Backup, Database
 from backups.runner.patience import patiently
-from backups.runner.planning import Tell, opened_log
+from backups.runner.planning import opened_log
 from backups.runner.proofs import tell_proof
 from backups.runner.tools import Archive, opened_archive
 from backups.steps import Step
 from backups.storage.manifest import manifest_key, read_manifest
+
+# What is written down of a backup from which the log does not lead on.
+_NOWHERE = {
+    "log_segments": 0,
+    "log_bytes": 0,
+    "log_missing": "",
+    "reaches_until_at": None,
+    "reaches_elsewhere": {},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What an archive holds: the values of each backup's row by the engine's name of it."""
+
+    backups: Mapping[str, dict[str, Any]]
+    earliest_at: datetime | None
+    latest_at: datetime | None
 
 
 def sync_catalogue(*, database_id: int, at: datetime) -> Database:
@@ -26,42 +47,63 @@ def sync_catalogue(*, database_id: int, at: datetime) -> Database:
     :raises EngineFailed: if it cannot be read
     """
     database = Database.objects.select_related("storage").get(pk=database_id)
+    known = known_sizes(database)
     with opened_archive(database) as archive:
-        _read(database, archive, tell=_tell_nobody, at=at)
-    tell_proof(database, at=at)
+        reading = read_catalogue(archive, database.archive_name, known)
+    keep_catalogue(database, reading, at=at)
     return database
 
 
-def _read(database: Database, archive: Archive, *, tell: Tell, at: datetime) -> None:
-    records = patiently(archive.engine.catalogue, tell)
-    seen = {record.backup_id: _facts(archive, database, record, tell) for record in records}
-    window = _window(archive, records, tell)
+def known_sizes(database: Database) -> Mapping[str, int | None]:
+    """Return what need not be asked again: the stored bytes of backups that have a manifest."""
+    rows = database.backups.filter(has_manifest=True)
+    return dict(rows.values_list("engine_id", "stored_bytes"))
+
+
+def read_catalogue(archive: Archive, server: str, known: Mapping[str, int | None]) -> Reading:
+    """Read an archive. Asks no database, so that it may be done in a thread of its own.
+
+    :raises EngineFailed: if it cannot be read
+    """
+    records = patiently(archive.engine.catalogue, _tell_nobody)
+    facts = {record.backup_id: _facts(archive, server, record, known) for record in records}
+    return _with_ways(archive, records, facts)
+
+
+def keep_catalogue(
+    database: Database, reading: Reading, *, at: datetime, is_copy: bool = False
+) -> None:
+    """Write down what an archive holds. A copy may lag behind: nothing has vanished for that."""
     with transaction.atomic():
-        for engine_id, facts in seen.items():
+        for engine_id, facts in reading.backups.items():
             Backup.objects.update_or_create(
                 database=database, engine_id=engine_id, defaults={**facts, "vanished_at": None}
             )
-        gone = database.backups.exclude(engine_id__in=seen).filter(vanished_at=None)
-        gone.update(vanished_at=at)
-        database.earliest_restorable_at, database.latest_restorable_at = window
+        if not is_copy:
+            gone = database.backups.exclude(engine_id__in=reading.backups)
+            gone.filter(vanished_at=None).update(vanished_at=at)
+        database.earliest_restorable_at = reading.earliest_at
+        database.latest_restorable_at = reading.latest_at
         database.synced_at = at
         database.save(update_fields=["earliest_restorable_at", "latest_restorable_at", "synced_at"])
+    tell_proof(database, at=at)
 
 
 def _facts(
-    archive: Archive, database: Database, record: BackupRecord, tell: Tell
-) -> dict[str, object]:
-    known = database.backups.filter(engine_id=record.backup_id, has_manifest=True).first()
-    stored = known.stored_bytes if known else None
+    archive: Archive, server: str, record: BackupRecord, known: Mapping[str, int | None]
+) -> dict[str, Any]:
+    stored = known.get(record.backup_id)
     if stored is None and record.is_finished:
-        refs = patiently(lambda: archive.engine.objects_of(record.backup_id), tell)
+        refs = patiently(lambda: archive.engine.objects_of(record.backup_id), _tell_nobody)
         stored = sum(ref.size for ref in refs)
-    key = manifest_key(archive.bucket, database.archive_name, record.backup_id)
-    has_manifest = known is not None or bool(
-        patiently(lambda: read_manifest(archive.bucket, key), tell).objects
+    key = manifest_key(archive.bucket, server, record.backup_id)
+    has_manifest = record.backup_id in known or bool(
+        patiently(lambda: read_manifest(archive.bucket, key), _tell_nobody).objects
     )
     return {
         "label": record.label,
+        "kind": record.kind.value,
+        "parent_engine_id": record.parent,
         "is_finished": record.is_finished,
         "began_at": record.began_at,
         "ended_at": record.ended_at,
@@ -72,23 +114,58 @@ def _facts(
         "cluster_bytes": record.cluster_bytes,
         "stored_bytes": stored,
         "has_manifest": has_manifest,
+        **_NOWHERE,
     }
 
 
-def _window(
-    archive: Archive, records: Sequence[BackupRecord], tell: Tell
-) -> tuple[datetime | None, datetime | None]:
-    """Return the first and the last moment that can be restored, both None without a backup."""
+def _with_ways(
+    archive: Archive,
+    records: Sequence[BackupRecord],
+    facts: Mapping[str, dict[str, Any]],
+) -> Reading:
+    """Add how far the log leads on from each backup, and which moments that makes reachable."""
+    if not archive.engine.capabilities.keeps_log:
+        return _without_log(records, facts)
     parent = Path(settings.VAR_DIR) / "catalogue"
     parent.mkdir(parents=True, exist_ok=True)
+    earliest, latest = [], []
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         # Only its programs are used; nothing runs on this port.
-        postgres = Postgres(bin_dir=bundled_bin_dir(), data_dir=Path(folder) / "none", port=1)
+        major = max((record.major for record in records), default=0)
+        postgres = Postgres(bin_dir=bin_dir_for(major), data_dir=Path(folder) / "none", port=1)
         try:
-            log, _inventory = opened_log(archive, postgres, Path(folder), records, tell=tell)
-            return log.earliest_at(), log.horizon_at()
+            log, inventory = opened_log(archive, postgres, Path(folder), records, tell=_tell_nobody)
         except BackupMissing:
-            return None, None
+            return Reading(backups=facts, earliest_at=None, latest_at=None)
+        for record in log.backups:
+            reach = log.reach_of(record)
+            facts[record.backup_id].update(
+                log_segments=len(reach.segments),
+                log_bytes=sum(inventory.segments[name].ref.size for name in reach.segments),
+                log_missing=reach.missing,
+                reaches_until_at=reach.until_at,
+            )
+            if reach.until_at is not None:
+                earliest.append(record.ended_at)
+                latest.append(reach.until_at)
+    return Reading(
+        backups=facts,
+        earliest_at=min(earliest, default=None),
+        latest_at=max(latest, default=None),
+    )
+
+
+def _without_log(records: Sequence[BackupRecord], facts: Mapping[str, dict[str, Any]]) -> Reading:
+    """Add that each backup leads to its own moment and no further."""
+    moments = [point_of(record) for record in records if record.is_finished]
+    for record in records:
+        if record.is_finished:
+            facts[record.backup_id].update(reaches_until_at=point_of(record))
+    return Reading(
+        backups=facts,
+        earliest_at=min(moments, default=None),
+        latest_at=max(moments, default=None),
+    )
 
 
 def _tell_nobody(step: Step) -> None:

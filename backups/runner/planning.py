@@ -1,19 +1,25 @@
 """Making a restore's plan: what is there, what is needed, and whether this machine can take it."""
 
-import os
-import re
 import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from backups.engines.base import BackupRecord, WalInventory
+from backups.engines.base import BackupRecord, WalFile, WalInventory
 from backups.engines.planning import Archive as Log
-from backups.engines.planning import Destination
-from backups.engines.postgres import HOST, Postgres
+from backups.engines.planning import LogIncomplete
+from backups.engines.points import destination_without_log
+from backups.engines.postgres import HOST, Postgres, major_of
 from backups.engines.wal import parse_history
 from backups.engines.wal_stage import WalStage
-from backups.errors import BackupMissing, DiskTooSmall, EngineFailed, PortTaken
+from backups.errors import (
+    BackupMissing,
+    DiskTooSmall,
+    EngineFailed,
+    PortTaken,
+    TargetOutOfReach,
+)
+from backups.runner.disks import disk_under, free_on
 from backups.runner.patience import patiently
 from backups.runner.tools import Archive
 from backups.runner.workspace import Plan
@@ -102,58 +108,113 @@ def make_plan(
     *,
     server: str,
     target_at: datetime | None,
+    backup_id: str = "",
+    held_bytes: int | None = None,
+    made_for: str,
     tell: Tell,
 ) -> Plan:
-    """Plan a restore, and make sure that it fits here.
+    """Plan a restore to a moment, to the latest, or to the end of one backup, if it fits here.
+
+    ``held_bytes`` is how much of the backup lies on the disk at once before it is unpacked; without
+    it, all of it.
 
     :raises TargetOutOfReach: if the moment cannot be restored, naming the nearest that can
+    :raises LogIncomplete: if a log file on the way is missing, naming the last moment before
     :raises VersionUnfit: if the PostgreSQL here cannot run this cluster
     :raises DiskTooSmall: if there is too little room for it
     """
     records = patiently(archive.engine.catalogue, tell)
-    log, inventory = opened_log(archive, postgres, folder, records, tell=tell)
-    destination = log.plan(target_at)
+    keeps_log = archive.engine.capabilities.keeps_log
+    if keeps_log:
+        log, inventory = opened_log(archive, postgres, folder, records, tell=tell)
+        destination = log.plan(target_at, backup_id=backup_id)
+        needed = _readable(log, inventory, destination.backup)
+    else:
+        destination = destination_without_log(records, target_at, backup_id=backup_id)
+        needed = []
     backup = destination.backup
-    require_version(postgres, backup)
+    require_version(postgres, backup, may_be_newer=not keeps_log)
     refs = patiently(lambda: archive.engine.objects_of(backup.backup_id), tell)
     key = manifest_key(archive.bucket, server, backup.backup_id)
     manifest = patiently(lambda: read_manifest(archive.bucket, key), tell)
     plan = Plan(
+        made_for=made_for,
         destination=destination,
         base=[
-            FetchItem(ref=ref, to=f"base/{ref.name}", part_hashes=manifest.hashes_of(ref))
+            FetchItem(
+                ref=ref,
+                to=f"base/{archive.engine.place_in_stage(ref)}",
+                part_hashes=manifest.hashes_of(ref),
+            )
             for ref in refs
         ],
-        archive=[*inventory.segments.values(), *inventory.histories.values()],
+        archive=needed,
     )
-    require_room(plan, destination, folder, postgres.data_dir)
+    require_room(plan, folder, postgres.data_dir, held_bytes=held_bytes)
     return plan
 
 
-def require_version(postgres: Postgres, backup: BackupRecord) -> None:
-    said = postgres.run("postgres", "--version").stdout
-    found = re.search(r"\) (\d+)", said)
-    if found is None or int(found[1]) != backup.major:
+def why_missing(
+    archive: Archive, postgres: Postgres, plan: Plan, folder: Path, *, tell: Tell
+) -> EngineFailed | None:
+    """Look again why a log file is not there; None if the log is whole all the same.
+
+    Names the last moment that can be reached without it.
+    """
+    if not archive.engine.capabilities.keeps_log:
+        return None
+    records = patiently(archive.engine.catalogue, tell)
+    log, _inventory = opened_log(archive, postgres, folder, records, tell=tell)
+    destination = plan.destination
+    try:
+        if destination.ends_with_backup:
+            log.plan(None, backup_id=destination.backup.backup_id)
+        else:
+            log.plan(destination.stop_at or destination.data_until_at)
+    except (LogIncomplete, TargetOutOfReach) as failure:
+        return failure
+    return None
+
+
+def _readable(log: Log, inventory: WalInventory, backup: BackupRecord) -> list[WalFile]:
+    hidden = log.behind_the_hole(backup)
+    segments = (file for name, file in inventory.segments.items() if name not in hidden)
+    return [*segments, *inventory.histories.values()]
+
+
+def require_version(
+    postgres: Postgres, backup: BackupRecord, *, may_be_newer: bool = False
+) -> None:
+    """Make sure that the programs here can run what the backup holds.
+
+    :raises VersionUnfit: if they cannot
+    """
+    ours = major_of(postgres.bin_dir)
+    if ours != backup.major and not (may_be_newer and ours > backup.major):
         raise VersionUnfit(
-            said.strip(),
+            f"PostgreSQL {ours}",
             advice=f"The backup is of PostgreSQL {backup.major}, and the recovery target runs "
             "another major version. Register the target with the programs of that version, "
             "then ask again.",
         )
 
 
-def require_room(plan: Plan, destination: Destination, folder: Path, data_dir: Path) -> None:
+def require_room(
+    plan: Plan, folder: Path, data_dir: Path, *, held_bytes: int | None = None
+) -> None:
     """Make sure that stage and cluster fit, together where they share a disk.
 
     :raises DiskTooSmall: if they do not
     """
+    destination = plan.destination
+    held = plan.base_bytes if held_bytes is None else min(plan.base_bytes, held_bytes)
     segments = len(destination.segments) * destination.backup.segment_bytes
     packed = sum(item.ref.size for item in plan.needed_wal())
-    stage = plan.base_bytes + segments + packed
+    stage = held + segments + packed
     cluster = int(destination.backup.cluster_bytes * 1.05) + 4 * destination.backup.segment_bytes
-    needs = {_disk(folder): stage}
-    needs[_disk(data_dir)] = needs.get(_disk(data_dir), 0) + cluster
-    free = {_disk(path): _free(path) for path in (folder, data_dir)}
+    needs = {disk_under(folder): stage}
+    needs[disk_under(data_dir)] = needs.get(disk_under(data_dir), 0) + cluster
+    free = {disk_under(path): free_on(path) for path in (folder, data_dir)}
     for disk, needed in needs.items():
         if free[disk] < needed:
             raise DiskTooSmall(
@@ -178,18 +239,3 @@ def require_port(postgres: Postgres) -> None:
                 advice=f"Another program listens on port {postgres.port} of the recovery target. "
                 "Stop it or register another port, then resume the job.",
             )
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists():
-        path = path.parent
-    return path
-
-
-def _disk(path: Path) -> int:
-    return _existing(path).stat().st_dev
-
-
-def _free(path: Path) -> int:
-    disk = os.statvfs(_existing(path))
-    return disk.f_bavail * disk.f_frsize

@@ -43,7 +43,11 @@ def tell_proof(database: Database, *, at: datetime) -> None:
 def _newest_proof(database: Database) -> RestoreJob | None:
     """Return the last restore that read rows back; one that found none has proven nothing."""
     succeeded = RestoreJob.objects.filter(
-        database=database, state=JobState.SUCCEEDED, ended_at__isnull=False
+        database=database,
+        state=JobState.SUCCEEDED,
+        ended_at__isnull=False,
+        # What was opened although a check had failed proves nothing.
+        accepted_at__isnull=True,
     ).order_by("-ended_at", "-id")
     # One by one: evidence may be long, and the newest nearly always proves it.
     return next((job for job in succeeded.iterator(chunk_size=1) if has_rows(job.evidence)), None)

@@ -5,37 +5,61 @@ PostgreSQL itself. Every attempt walks through all phases, and each phase finds 
 is left.
 """
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
-from backups.engines.directory import TargetDirectory
-from backups.engines.postgres import Postgres
+from backups.engines.base import ReadsBack, Streams
 from backups.engines.replay import Replay
+from backups.engines.standing import Standing
 from backups.engines.wal_stage import WalStage
-from backups.models import Backup, RestoreJob, RestorePhase
-from backups.runner.planning import make_plan, require_port
+from backups.errors import EngineFailed, ObjectMissing
+from backups.models import (
+    Backup,
+    RestoreJob,
+    RestorePhase,
+    RestorePoint,
+    RestoreStrategy,
+)
+from backups.runner import checking, forward
+from backups.runner.arrivals import AHEAD_BYTES, Stream, read_back
+from backups.runner.disks import with_room
+from backups.runner.ground import Ground
+from backups.runner.places import clear_former_place, directory_of, workspace_of
+from backups.runner.planning import make_plan, require_port, why_missing
 from backups.runner.telling import Telling
-from backups.runner.tenants import in_order
-from backups.runner.tools import Archive, postgres_at
-from backups.runner.verification import Evidence, count_tenants
+from backups.runner.tools import Supply, opened_archive, postgres_at
+from backups.runner.weather import Weather
 from backups.runner.workspace import Plan, Workspace
 from backups.steps import Step
-from backups.storage.fetch import FetchItem, Manner, Unsound, fetch
+from backups.storage.fetch import Fetcher, FetchItem, Manner, Unsound
+
+
+class StrategyUnfit(EngineFailed):
+    """The engine of the database cannot bring its backups back in this way."""
+
+    code = "strategy-unfit"
+    advice = (
+        "Backups of this engine can only be staged. Change the plan of the restore to the "
+        "strategy stage."
+    )
 
 
 class Restoration:
     """One attempt's walk through the phases of a restore."""
 
-    def __init__(self, job: RestoreJob, telling: Telling, archive: Archive) -> None:
+    def __init__(self, job: RestoreJob, telling: Telling, supply: Supply) -> None:
         self._job = job
         self._telling = telling
-        self._archive = archive
+        self._supply = supply
         self._postgres = postgres_at(job.target)
         self._workspace = workspace_of(job)
         self._directory = directory_of(job)
+        self._ground = Ground(job, self._directory, self._postgres)
 
     def carry(self) -> None:
         """Walk through the phases.
@@ -47,31 +71,32 @@ class Restoration:
             plan = self._plan()
             self._telling.started()
             if not self._workspace.has_passed("verified"):
-                self._fetch(plan)
-                self._unpack(plan)
-                self._replay(plan)
+                if not self._has_reached(plan):
+                    self._fetch(plan)
+                    self._unpack(plan)
+                    self._replay(plan)
                 self._verify(plan)
-            self._open(plan)
+            if self._job.brings_forward_id is None:
+                self._open(plan)
+            else:
+                self._bring_forward(plan)
         self._workspace.drop_stage()
 
     def _plan(self) -> Plan:
         telling, job = self._telling, self._job
         telling.begin(RestorePhase.PLAN, unit="")
+        self._leave_former_place()
         plan = self._workspace.plan()
-        if plan is None:
-            self._directory.require_ours_or_empty()
-            require_port(self._postgres)
-            plan = make_plan(
-                self._archive,
-                self._postgres,
-                self._workspace.folder,
-                server=job.database.archive_name,
-                target_at=job.target_at,
-                tell=telling.step,
-            )
-            self._workspace.keep_plan(plan)
+        if plan is None or plan.made_for != course_of(job):
+            plan = self._plan_anew(plan)
         job.data_until_at = plan.destination.data_until_at
-        telling.unpack_bytes, telling.replay_bytes = plan.base_bytes, plan.replay_bytes
+        self._supply.hashes.update({item.ref.key: item.part_hashes for item in plan.base})
+        stages = job.strategy == RestoreStrategy.STAGE
+        telling.ahead.unpack_bytes = plan.base_bytes if stages else 0
+        telling.ahead.replay_bytes = plan.replay_bytes
+        telling.ahead.verify_bytes = plan.destination.backup.cluster_bytes * checking.readings(
+            job.database
+        )
         RestoreJob.objects.filter(pk=job.pk).update(
             backup=Backup.objects.filter(
                 database=job.database, engine_id=plan.destination.backup.backup_id
@@ -80,83 +105,209 @@ class Restoration:
         telling.finish(RestorePhase.PLAN, Step(done=0))
         return plan
 
+    def _plan_anew(self, former: Plan | None) -> Plan:
+        job = self._job
+        self._ground.require()
+        if former is not None and self._directory.is_ours():
+            self._postgres.stop()
+        require_port(self._postgres)
+        plan = make_plan(
+            self._supply,
+            self._postgres,
+            self._workspace.folder,
+            server=job.database.archive_name,
+            target_at=job.target_at,
+            backup_id=_chosen_backup(job),
+            held_bytes=_held_at_once(job, self._supply),
+            made_for=course_of(job),
+            tell=self._telling.step,
+        )
+        if former is not None:
+            self._workspace.forget("verified")
+            self._workspace.forget(forward.BROUGHT)
+            self._workspace.forget(checking.REACHED)
+            checking.begin_anew(job)
+            is_ours = self._directory.is_ours()
+            if is_ours and self._replay_of(plan).has_gone_astray(former.destination):
+                # It was replayed beyond the new target: only unpacking anew leads back.
+                self._directory.prepare()
+        self._workspace.keep_plan(plan)
+        return plan
+
+    def _leave_former_place(self) -> None:
+        """After a change of machine or disk: take over what was fetched, and clear the place.
+
+        Where that is on another machine, the worker there clears it (see ``clear_former_place``).
+        """
+        former = self._job.moved_from
+        if former is None:
+            return
+        self._workspace.forget("verified")
+        self._workspace.forget(checking.REACHED)
+        if former.queue != self._job.target.queue and not Path(former.work_dir).exists():
+            return
+        if former.work_dir != self._job.target.work_dir:
+            self._workspace.take_over(Workspace(Path(former.work_dir) / self._job.key))
+        clear_former_place(self._job)
+
     def _fetch(self, plan: Plan) -> None:
+        """Bring what is needed here; by other strategies than to stage it, unpack it meanwhile."""
         self._telling.begin(RestorePhase.FETCH)
         stage = self._stage(plan)
         stage.set_listing(
             [file.name for file in plan.archive], budget_seconds=settings.STORAGE_OUTAGE_SECONDS
         )
         # What is unpacked already is not needed in its packed form again.
-        base = [] if self._directory.is_filled() else plan.base
-        self._go_through(
-            RestorePhase.FETCH, self._fetching(plan, [*base, *plan.needed_wal()], afresh=False)
-        )
+        if self._is_filled(plan):
+            steps = self._fetching(plan.needed_wal(), plan)
+        elif self._job.strategy == RestoreStrategy.STAGE:
+            steps = self._fetching([*plan.base, *plan.needed_wal()], plan)
+        else:
+            steps = self._arriving(plan)
+        self._go_through(RestorePhase.FETCH, steps)
+
+    def _arriving(self, plan: Plan) -> Iterator[Step]:
+        """Fetch the log, and then unpack the backup while it arrives."""
+        total = sum(item.ref.size for item in plan.needed_wal())
+        for step in self._fetching(plan.needed_wal(), plan):
+            yield replace(step, total=total + plan.base_bytes)
+        for step in self._filling(plan, partial(self._unpacking_meanwhile, plan)):
+            yield replace(step, done=total + step.done, total=total + plan.base_bytes)
+
+    def _unpacking_meanwhile(self, plan: Plan) -> Iterator[Step]:
+        engine, backup = self._supply.engine, plan.destination.backup
+        if self._job.strategy == RestoreStrategy.RELAY and isinstance(engine, ReadsBack):
+            yield from read_back(
+                engine, backup, self._postgres, self._supply.relay, total=plan.base_bytes
+            )
+        elif self._job.strategy == RestoreStrategy.STREAM and isinstance(engine, Streams):
+            with self._fetcher() as fetcher:
+                stream = Stream(fetcher, plan.base, self._telling.step)
+                for step in engine.unpack_arriving(
+                    backup, self._workspace.base, self._postgres, stream
+                ):
+                    yield stream.step(done=step.done)
+        else:
+            raise StrategyUnfit
 
     def _unpack(self, plan: Plan) -> None:
         self._telling.begin(RestorePhase.UNPACK)
-        if not self._directory.is_filled():
-            self._directory.prepare()
-            self._go_through(
-                RestorePhase.UNPACK,
-                self._archive.engine.unpack(
-                    plan.destination.backup, self._workspace.base, self._directory.path
-                ),
-            )
-            self._replay_of(plan).configure()
-            self._directory.set_filled()
-        shutil.rmtree(self._workspace.base, ignore_errors=True)
+        if not self._is_filled(plan):
+
+            def unpacking() -> Iterator[Step]:
+                return self._supply.engine.unpack(
+                    plan.destination.backup, self._workspace.base, self._postgres
+                )
+
+            self._go_through(RestorePhase.UNPACK, self._filling(plan, unpacking))
+
+    def _filling(self, plan: Plan, unpack: Callable[[], Iterator[Step]]) -> Iterator[Step]:
+        """Make the directory one that can be recovered; half done, it is wiped the next time."""
+        last = Step(done=0)
+        for last in with_room(unpack, before=self._ground.clear, path=self._directory.path):
+            yield last
+        for _step in checking.note_manifest(
+            self._notes(), self._postgres, begin_lsn=plan.destination.backup.begin_lsn
+        ):
+            yield last
+        self._replay_of(plan).configure()
+        self._directory.set_filled(backup_id=plan.destination.backup.backup_id)
 
     def _replay(self, plan: Plan) -> None:
         self._telling.begin(RestorePhase.REPLAY)
         require_port(self._postgres)
         self._go_through(RestorePhase.REPLAY, self._replay_of(plan).steps())
 
+    def _has_reached(self, plan: Plan) -> bool:
+        """Whether the target was reached already, so that nothing is left but to look."""
+        if self._workspace.has_passed(checking.REACHED) and self._is_filled(plan):
+            return True
+        self._workspace.forget(checking.REACHED)
+        checking.begin_anew(self._job)
+        return False
+
     def _verify(self, plan: Plan) -> None:
-        # Only what this look finds counts: nobody is told what an earlier one found.
-        evidence: Evidence = {}
-        self._job.evidence = evidence
-        self._telling.begin(RestorePhase.VERIFY, unit="items")
-        replay = self._replay_of(plan)
-        replay.require_target_reached()
-        self._count(plan, replay, evidence)
+        job = self._job
+        self._telling.begin(RestorePhase.VERIFY)
+        if job.accepted_at is None:
+            examination = checking.Examination(
+                job,
+                self._replay_of(plan),
+                self._postgres,
+                self._workspace,
+                self._notes(),
+                until=plan.destination.data_until_at,
+            )
+            self._go_through(RestorePhase.VERIFY, examination.steps())
+        else:
+            self._telling.finish(RestorePhase.VERIFY, Step(done=job.done, total=job.total))
         self._workspace.passed("verified")
 
-    def _count(self, plan: Plan, replay: Replay, evidence: Evidence) -> None:
-        counting = count_tenants(
-            replay,
-            in_order(self._job),
-            data_until_at=plan.destination.data_until_at,
-            evidence=evidence,
-        )
-        self._go_through(RestorePhase.VERIFY, counting)
-        RestoreJob.objects.filter(pk=self._job.pk).update(evidence=evidence)
+    def _notes(self) -> checking.Notes:
+        secrets = self._supply.secrets
+        return checking.Notes(self._job, secrets=secrets, now=self._telling.now)
 
     def _open(self, plan: Plan) -> None:
         self._telling.begin(RestorePhase.READY, unit="")
         replay = self._replay_of(plan)
         if not replay.is_open():
-            if replay.is_recovering():
-                # Verified, but the server went away before it was opened: to the target once more.
-                for step in replay.steps(is_verified=True):
-                    self._telling.step(step)
-                replay.require_target_reached()
-                replay.promote()
+            for step in forward.note_states(self._job, replay):
+                self._telling.step(step)
             replay.open()
         self._directory.hand_over()
         self._workspace.passed("opened")
         self._telling.finish(RestorePhase.READY, Step(done=1, total=1))
+
+    def _bring_forward(self, plan: Plan) -> None:
+        self._telling.begin(RestorePhase.TENANTS, unit="items")
+        if not self._workspace.has_passed(forward.BROUGHT):
+            self._go_through(
+                RestorePhase.TENANTS,
+                forward.bring_forward(
+                    self._job,
+                    self._replay_of(plan),
+                    self._postgres,
+                    folder=self._workspace.folder / "tenants",
+                    until=plan.destination.data_until_at,
+                    now=self._telling.now,
+                ),
+            )
+            # From here on there may be no cluster any more to bring them from.
+            self._workspace.passed(forward.BROUGHT)
+        forward.clear_source(self._job, self._postgres, self._directory)
+        self._workspace.passed("opened")
+        self._telling.begin(RestorePhase.READY, unit="")
+        self._telling.finish(RestorePhase.READY, Step(done=1, total=1))
+
+    def _is_filled(self, plan: Plan) -> bool:
+        return self._directory.is_filled(backup_id=plan.destination.backup.backup_id)
 
     def _go_through(self, phase: RestorePhase, steps: Iterator[Step]) -> None:
         last = Step(done=0)
         try:
             for last in steps:
                 self._telling.step(last)
+        except ObjectMissing as missing:
+            # Of the log, perhaps: then the last moment that can be reached without it is known.
+            explained = self._why_missing()
+            if explained is None:
+                raise
+            raise explained from missing
         finally:
             if hasattr(steps, "close"):
                 steps.close()
         self._telling.finish(phase, last)
 
-    def _fetching(self, plan: Plan, items: Sequence[FetchItem], *, afresh: bool) -> Iterator[Step]:
+    def _why_missing(self) -> EngineFailed | None:
+        plan, folder = self._workspace.plan(), self._workspace.folder
+        assert plan is not None
+        # Not through the relay, which knows by heart what was listed before.
+        with opened_archive(self._job.database) as archive:
+            return why_missing(archive, self._postgres, plan, folder, tell=self._telling.step)
+
+    def _fetching(
+        self, items: Sequence[FetchItem], plan: Plan, *, afresh: bool = False
+    ) -> Iterator[Step]:
         stage = self._stage(plan)
         files = {file.ref.name: file for file in plan.archive}
 
@@ -164,44 +315,50 @@ class Restoration:
             if item.to.startswith("packed/") and (fault := stage.take_in(files[path.name], path)):
                 raise Unsound(fault)
 
-        return fetch(
-            self._archive.bucket,
-            items,
-            self._workspace.folder,
-            manner=Manner(outage_seconds=settings.STORAGE_OUTAGE_SECONDS),
-            finish=take_in,
-            afresh=afresh,
-        )
+        with self._fetcher() as fetcher:
+            yield from fetcher.steps(items, finish=take_in, afresh=afresh)
+
+    @contextmanager
+    def _fetcher(self) -> Iterator[Fetcher]:
+        manner = Manner(outage_seconds=settings.STORAGE_OUTAGE_SECONDS)
+        weather = Weather(self._job.database, self._telling.now)
+        with (
+            Fetcher(self._supply.sources, self._workspace.folder, manner=manner) as fetcher,
+            weather.kept_of(fetcher),
+        ):
+            yield fetcher
 
     def _replay_of(self, plan: Plan) -> Replay:
-        return Replay(
+        # What keeps no log has nothing to replay: it stands as soon as it is unpacked.
+        kind = Replay if self._supply.engine.capabilities.keeps_log else Standing
+        return kind(
             postgres=self._postgres,
             stage=self._stage(plan),
             destination=plan.destination,
             superuser=self._job.database.superuser,
             log=self._workspace.log,
-            bring=lambda names: self._fetching(plan, plan.wal_items(names), afresh=True),
+            bring=lambda names: self._fetching(plan.wal_items(names), plan, afresh=True),
         )
 
     def _stage(self, plan: Plan) -> WalStage:
         return self._workspace.wal(system_id=plan.destination.backup.system_id)
 
 
-def workspace_of(job: RestoreJob) -> Workspace:
-    return Workspace(Path(job.target.work_dir) / job.key)
+def course_of(job: RestoreJob) -> str:
+    """Return what a plan depends on: with anything else changed, the same plan is followed."""
+    backup = job.backup_id if job.point == RestorePoint.BACKUP else None
+    return f"{job.point} {job.target_at} {backup}"
 
 
-def directory_of(job: RestoreJob) -> TargetDirectory:
-    return TargetDirectory(path=Path(job.target.data_dir), token=job.key)
+def _chosen_backup(job: RestoreJob) -> str:
+    """Return the backup at whose end a restore is to stop; empty if it goes beyond one."""
+    return job.backup.engine_id if job.backup and job.point == RestorePoint.BACKUP else ""
 
 
-def clear_away(job: RestoreJob) -> None:
-    """Undo what a restore did to its target, unless it has opened the cluster already."""
-    workspace, directory = workspace_of(job), directory_of(job)
-    if workspace.has_passed("opened") or not directory.is_ours():
-        workspace.drop_stage()
-        return
-    postgres: Postgres = postgres_at(job.target)
-    postgres.stop(mode="immediate")
-    directory.remove()
-    shutil.rmtree(workspace.folder, ignore_errors=True)
+def _held_at_once(job: RestoreJob, supply: Supply) -> int | None:
+    """Return how much of a backup lies on the disk before it is unpacked; None for all of it."""
+    held = {
+        RestoreStrategy.STREAM: AHEAD_BYTES,
+        RestoreStrategy.RELAY: supply.relay.limit_bytes,
+    }
+    return held.get(RestoreStrategy(job.strategy))

@@ -11,10 +11,19 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, connection
 
 from backups import estimate
-from backups.models import JobState, RestoreAttempt, RestoreJob, RestorePhase, RestoreStep
+from backups.models import (
+    JobState,
+    RestoreAttempt,
+    RestoreJob,
+    RestorePhase,
+    RestorePoint,
+    RestoreStep,
+)
 from backups.runner import tenants
 from backups.runner.lease import Clock, Lease
-from backups.runner.verification import are_whole
+from backups.runner.outlook import Ahead, Outlook
+from backups.runner.recovered import not_brought
+from backups.runner.verification import are_whole, looked_at
 from backups.steps import Step
 from incidents.errors import Refused
 from incidents.operations.progress import JobEvent, Progress, report_event, report_progress
@@ -31,20 +40,30 @@ PUBLIC_PHASE = {
     RestorePhase.UNPACK: ProgressPhase.UNPACKING,
     RestorePhase.REPLAY: ProgressPhase.REPLAYING,
     RestorePhase.VERIFY: ProgressPhase.VERIFYING,
+    RestorePhase.TENANTS: ProgressPhase.TENANTS,
     RestorePhase.READY: ProgressPhase.READY,
 }
 ORDER = list(RestorePhase)
+# What the work may come to a halt for, and how that is told.
+HALTS = {
+    "storage": (JobEvent.WAITING, ProgressState.WAITING),
+    "disk": (JobEvent.HELD, ProgressState.HELD),
+    "credentials": (JobEvent.HELD, ProgressState.HELD),
+}
 _ENDS = {
     JobState.SUCCEEDED: (JobEvent.FINISHED, ProgressState.SUCCEEDED),
     JobState.CANCELLED: (JobEvent.CANCELLED, ProgressState.CANCELLED),
     JobState.FAILED: (JobEvent.FAILED, ProgressState.FAILED),
 }
-_REPLAY = ORDER.index(RestorePhase.REPLAY)
 
 
 def promised_until(job: RestoreJob) -> datetime | None:
     """Return up to when data comes back; before the plan, as the catalogue has it."""
-    return job.data_until_at or job.target_at or job.database.latest_restorable_at
+    if job.data_until_at is not None or job.target_at is not None:
+        return job.data_until_at or job.target_at
+    if job.point == RestorePoint.BACKUP and job.backup is not None:
+        return job.backup.ended_at
+    return job.database.latest_restorable_at
 
 
 def figures_of(
@@ -64,8 +83,16 @@ def figures_of(
         data_until_at=promised_until(job),
         attempts=attempts,
         subject=job.database.key,
-        is_checked=are_whole(job.evidence),
+        is_checked=are_whole(job.evidence) and job.accepted_at is None,
+        looked=looked_at(job) if state == ProgressState.SUCCEEDED else None,
+        is_one_by_one=job.brings_forward_id is not None,
+        has_kept=state == ProgressState.SUCCEEDED and _has_kept(job),
     )
+
+
+def _has_kept(job: RestoreJob) -> bool:
+    """Whether something is left as it was in the cluster that is open."""
+    return bool(not_brought(job.evidence)) or job.tenant_restores.kept_newer().exists()
 
 
 def tell_end(job: RestoreJob, *, at: datetime) -> None:
@@ -78,19 +105,27 @@ def tell_end(job: RestoreJob, *, at: datetime) -> None:
     # First: once the report is over, nothing more is said of its tenants.
     tenants.tell_end(job, at=at)
     event, state = _ENDS[JobState(job.state)]
-    attempts = job.attempts.count()
+    if event == JobEvent.FINISHED and job.later_parts.unfinished().exists():
+        event = JobEvent.REOPENED
+    _tell_event(job, event, state, number=job.attempts.count(), at=at)
+
+
+def _tell_event(
+    job: RestoreJob, event: JobEvent, state: ProgressState, *, number: int, at: datetime
+) -> None:
+    assert job.incident_id is not None
     try:
         report_event(
             incident_id=job.incident_id,
             key=job.key,
             title=TITLE,
             event=event,
-            number=attempts,
-            progress=figures_of(job, state=state, attempts=attempts),
+            number=number,
+            progress=figures_of(job, state=state, attempts=job.attempts.count()),
             at=at,
         )
     except (DatabaseError, Refused):
-        logger.warning("restore %s: its end could not be told yet", job.pk, exc_info=True)
+        logger.warning("restore %s: %s could not be told", job.pk, event.value, exc_info=True)
         connection.close_if_unusable_or_obsolete()
 
 
@@ -102,6 +137,34 @@ def tell_queued(job: RestoreJob, *, at: datetime) -> None:
         incident_id=job.incident_id, key=job.key, title=TITLE, progress=figures_of(job), at=at
     )
     tenants.tell_waiting(job, until=promised_until(job), at=at)
+
+
+def tell_paused(job: RestoreJob, *, at: datetime) -> None:
+    """Tell that a job rests, if it belongs to an incident. Each pause is told once."""
+    if job.incident_id is None or job.pause_at is None:
+        return
+    _tell_event(
+        job, JobEvent.PAUSED, ProgressState.PAUSED, number=int(job.pause_at.timestamp()), at=at
+    )
+
+
+def tell_still_paused(job: RestoreJob, *, at: datetime) -> None:
+    """Keep the promise of a next update while a job rests."""
+    if job.incident_id is None:
+        return
+    report_progress(
+        incident_id=job.incident_id,
+        key=job.key,
+        title=TITLE,
+        progress=figures_of(job, state=ProgressState.PAUSED, attempts=job.attempts.count()),
+        at=at,
+    )
+
+
+def tell_pivoted(job: RestoreJob, *, at: datetime) -> None:
+    """Tell that a job goes on by another plan, if it belongs to an incident."""
+    if job.incident_id is not None:
+        _tell_event(job, JobEvent.PIVOTED, ProgressState.RUNNING, number=int(at.timestamp()), at=at)
 
 
 def tell_requeued(job: RestoreJob, *, at: datetime) -> None:
@@ -123,9 +186,17 @@ class Telling:
         self._phase, self._unit = RestorePhase(job.phase), job.unit
         self._stored = float("-inf")
         self._waiting_told_at: datetime | None = None
-        # What comes after a phase, for the estimate of the whole.
-        self.unpack_bytes = 0
-        self.replay_bytes = 0
+        self._outlook = Outlook(job)
+
+    @property
+    def ahead(self) -> Ahead:
+        """What comes after a phase, for the estimate of the whole; the plan knows."""
+        return self._outlook.ahead
+
+    @property
+    def now(self) -> Clock:
+        """The clock that everything of this attempt is dated by."""
+        return self._now
 
     def begin(self, phase: RestorePhase, *, unit: str = "bytes") -> None:
         """Enter a phase.
@@ -142,6 +213,7 @@ class Telling:
         self._attempt.save(update_fields=["phase"])
         self._phase, self._unit = phase, unit
         self._pace = estimate.Pace()
+        self._outlook.begin(phase)
         if is_fresh:
             self._store(Step(done=0), at=at)
         else:
@@ -151,11 +223,12 @@ class Telling:
         """Take a step down, and tell it if the last one told is two seconds old."""
         self._lease.check()
         self._pace.note(time.monotonic(), step.done)
+        self._outlook.note(step)
         if step.counters:
             self._attempt.counters = dict(step.counters)
-        if step.waiting == "storage" and not self._job.waiting_for:
+        if step.waiting in HALTS and step.waiting != self._job.waiting_for:
             self._tell_waiting(step)
-        elif not step.waiting and self._job.waiting_for == "storage":
+        elif not step.waiting and self._job.waiting_for in HALTS:
             self._job.waiting_for = ""
             self._tell_resumed()
         self._job.waiting_for = step.waiting
@@ -216,9 +289,8 @@ class Telling:
         self._store(step, at=at)
         if self._waiting_told_at is None or at - self._waiting_told_at > WAITING_TOLD_EVERY:
             self._waiting_told_at = at
-            self.event(
-                JobEvent.WAITING, number=int(at.timestamp()), at=at, state=ProgressState.WAITING
-            )
+            event, state = HALTS[step.waiting]
+            self.event(event, number=int(at.timestamp()), at=at, state=state)
 
     def _tell_resumed(self) -> None:
         at = self._now()
@@ -231,8 +303,8 @@ class Telling:
         job.total = step.total
         job.done = step.done if step.total is None else min(step.done, step.total)
         job.rate = self._pace.rate() or None
-        self._estimate(step, at=at)
         try:
+            self._estimate(step, at=at)
             RestoreJob.objects.filter(pk=job.pk, leased_by=self._lease.worker).update(
                 phase=job.phase, done=job.done, total=job.total, unit=job.unit, rate=job.rate,
                 eta_low_at=job.eta_low_at, eta_high_at=job.eta_high_at, eta_basis=job.eta_basis,
@@ -240,8 +312,7 @@ class Telling:
             )  # fmt: skip
             self._attempt.save(update_fields=["counters"])
             if job.incident_id is not None:
-                waits = job.waiting_for == "storage"
-                state = ProgressState.WAITING if waits else ProgressState.RUNNING
+                _event, state = HALTS.get(job.waiting_for, (None, ProgressState.RUNNING))
                 report_progress(
                     incident_id=job.incident_id,
                     key=job.key,
@@ -249,41 +320,18 @@ class Telling:
                     progress=self.progress(state),
                     at=at,
                 )
-                self._tenants.tell(at=at, until=promised_until(job), left=self._left(step))
+                self._tenants.tell(at=at, until=promised_until(job), left=self._outlook.tenants)
         except (DatabaseError, Refused):
             logger.warning("restore %s: progress could not be told", job.pk, exc_info=True)
             connection.close_if_unusable_or_obsolete()
-
-    def _left(self, step: Step) -> estimate.Remaining | None:
-        """Return what looking at the tenants still takes, as measured."""
-        if self._job.phase != RestorePhase.VERIFY or step.total is None:
-            return None
-        return self._pace.remaining(step.total - step.done)
 
     def _estimate(self, step: Step, *, at: datetime) -> None:
         job = self._job
         job.eta_low_at = job.eta_high_at = None
         job.eta_basis = ""
-        if step.total is None or job.waiting_for:
+        if job.waiting_for not in ("", "storage"):
             return
-        phase = RestorePhase(job.phase)
-        whole = estimate.whole_job(
-            self._remaining(phase, step.total - step.done),
-            unpack_bytes=self.unpack_bytes if phase == RestorePhase.FETCH else 0,
-            replay_bytes=self.replay_bytes if ORDER.index(phase) < _REPLAY else 0,
-        )
-        if whole is not None:
-            job.eta_low_at = at + timedelta(seconds=whole.low_seconds)
-            job.eta_high_at = at + timedelta(seconds=whole.high_seconds)
-            job.eta_basis = whole.basis
-
-    def _remaining(self, phase: RestorePhase, left: int) -> estimate.Remaining | None:
-        """Return what the phase still takes; None where only the wire can tell, and has not yet."""
-        measured = self._pace.remaining(left)
-        if phase == RestorePhase.UNPACK:
-            return measured or estimate.usual(left, estimate.UNPACK_BYTES_PER_SECOND)
-        if phase == RestorePhase.REPLAY:
-            return measured or estimate.usual(left, estimate.REPLAY_BYTES_PER_SECOND)
-        if phase == RestorePhase.VERIFY:
-            return measured or estimate.usual(0, estimate.REPLAY_BYTES_PER_SECOND)
-        return measured if phase == RestorePhase.FETCH else None
+        given = self._outlook.look(step, at=at)
+        if given is not None:
+            job.eta_low_at, job.eta_high_at = given.low_at, given.high_at
+            job.eta_basis = self._outlook.basis

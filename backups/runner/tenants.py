@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 
 from backups import estimate
 from backups.models import JobState, RestoreJob, RestorePhase, Tenant
+from backups.runner.turns import Before, Turns, turns_at_rest
 from backups.runner.verification import Evidence, is_absent, is_whole
 from incidents.operations.tenants import TenantNews, has_moved, report_tenants
 from incidents.values import TenantState
@@ -33,6 +34,7 @@ class Tenants:
         self._said: tuple[object, ...] = ()
         self._estimate = TenantNews(key="", state=TenantState.RESTORING)
         self._rest_until = float("-inf")
+        self._turns = Turns(job)
 
     def tell(
         self, *, at: datetime, until: datetime | None, left: estimate.Remaining | None
@@ -45,13 +47,20 @@ class Tenants:
         job = self._job
         if job.incident_id is None:
             return
-        says = (job.phase, until, len(job.evidence))
+        is_one_by_one = job.phase == RestorePhase.TENANTS
+        says = (job.phase, until, job.done if is_one_by_one else len(job.evidence))
         whole = self._restoring("", until)
-        is_news = says != self._said or has_moved(self._estimate, whole, at=at)
+        has_new_estimate = has_moved(self._estimate, whole, at=at)
+        # Where they come back one by one, each has its own begin and end.
+        is_news = is_one_by_one or has_new_estimate or says != self._said
         if not is_news or time.monotonic() < self._rest_until:
             return
         began = time.monotonic()
-        if _push(job, self._news(at=at, until=until, left=left), at=at):
+        if is_one_by_one:
+            news = self._turns.news(at=at, left=left, everything=has_new_estimate)
+        else:
+            news = self._news(at=at, until=until, left=left)
+        if _push(job, news, at=at):
             self._said, self._estimate = says, whole
         took = time.monotonic() - began
         self._rest_until = time.monotonic() + took * _REST_FOR_EACH_SECOND_OF_TELLING
@@ -62,6 +71,8 @@ class Tenants:
         if self._all is None:
             self._all = in_order(self._job)
         phase = RestorePhase(self._job.phase)
+        if self._job.brings_forward_id is not None:
+            return _in_line(self._job, self._all, until=until)
         if phase in (RestorePhase.VERIFY, RestorePhase.READY):
             seen = self._job.evidence
             coming = [tenant for tenant in self._all if tenant.public_code not in seen]
@@ -88,24 +99,39 @@ def in_order(job: RestoreJob) -> list[Tenant]:
 
 def tell_waiting(job: RestoreJob, *, until: datetime | None, at: datetime) -> None:
     """Say of every tenant that it waits, and at which place."""
-    tenants = in_order(job)
-    _push(
-        job,
-        [
-            TenantNews(key=tenant.key, state=TenantState.WAITING, place=place, data_until_at=until)
-            for place, tenant in enumerate(tenants, start=1)
-        ],
-        at=at,
-    )
+    if job.tenant_restores.exists():
+        _push(job, turns_at_rest(job, goes_on=True), at=at)
+    else:
+        _push(job, _in_line(job, in_order(job), until=until), at=at)
 
 
 def tell_end(job: RestoreJob, *, at: datetime) -> None:
     """Say what a job that is over, or has stopped, leaves: verified data, or no claim at all."""
     tenants = in_order(job)
-    told = {each.key: TenantNews(key=each.key, state=TenantState.WAITING) for each in tenants}
-    if job.state == JobState.SUCCEEDED:
+    first = Before(job)
+    told = {}
+    for each in tenants:
+        state, reopened = first.of(each, goes_on=False)
+        told[each.key] = TenantNews(key=each.key, state=state, data_until_at=reopened)
+    if job.tenant_restores.exists():
+        told |= {news.key: news for news in turns_at_rest(job, goes_on=False)}
+    elif job.state == JobState.SUCCEEDED:
         told |= {news.key: news for news in _looked_at(job, tenants, job.data_until_at)}
     _push(job, list(told.values()), at=at)
+
+
+def _in_line(
+    job: RestoreJob, tenants: Sequence[Tenant], *, until: datetime | None
+) -> list[TenantNews]:
+    """Return that everybody's turn is to come; behind a first part, each has that part's data."""
+    first = Before(job)
+    news = []
+    for place, tenant in enumerate(tenants, start=1):
+        state, reopened = first.of(tenant, goes_on=True)
+        news.append(
+            TenantNews(key=tenant.key, state=state, place=place, data_until_at=reopened or until)
+        )
+    return news
 
 
 def _looked_at(
@@ -123,6 +149,9 @@ def _looked_at(
 def _found(found: Evidence) -> TenantState:
     if is_absent(found):
         return TenantState.ABSENT
+    if found.get("missing"):
+        # It should be there and is not: nothing is said to have come back.
+        return TenantState.RESTORING
     # Without a place in the row it says: looked at, and not all of it could be counted.
     return TenantState.VERIFIED if is_whole(found) else TenantState.RESTORED
 

@@ -1,18 +1,25 @@
 """From rows to the tools that they describe."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
-from backups.engines.barman_cloud import BarmanCloud
-from backups.engines.base import Source
+from backups.engines import registry
+from backups.engines.base import Engine, Opening, Source
 from backups.engines.postgres import Postgres, bundled_bin_dir
-from backups.models import Database, RecoveryTarget
+from backups.errors import CredentialsMissing
+from backups.models import Database, RecoveryTarget, StorageLocation
 from backups.runner.credentials import password, storage_credentials
-from backups.storage.s3 import Bucket, Place
+from backups.storage import fetch
+from backups.storage.relay import Relay
+from backups.storage.s3 import Bucket, Credentials, ObjectRef, Place
+
+# The settings that say where engines find their programs.
+PROGRAMS = ("BARMAN_BIN_DIR", "PG_DUMP_BIN_DIR", "PGBACKREST_PROGRAM", "PGBACKREST_CONFIG")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,45 +27,88 @@ class Archive:
     """A database's place in the storage, and the backup tool that knows it."""
 
     bucket: Bucket
-    engine: BarmanCloud
+    engine: Engine
     secrets: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply(Archive):
+    """An archive to restore from: every place that holds it, and a relay that asks them as one.
+
+    The bucket and the engine stand behind the relay, so that a tool that would break on one broken
+    connection reads through it as well. What is fetched by ourselves comes from the ``sources``.
+    ``hashes`` are to be filled with what the backup's manifest recorded, by key.
+    """
+
+    sources: fetch.Sources
+    relay: Relay
+    hashes: dict[str, Sequence[str]]
+
+
 @contextmanager
-def opened_archive(database: Database) -> Iterator[Archive]:
-    """Open a database's archive; its connections are closed at the end.
+def opened_supply(
+    database: Database, folder: Path, *, first: StorageLocation | None = None
+) -> Iterator[Supply]:
+    """Open all places of a database's archive for one restore, ``first`` before the others.
+
+    The relay keeps what it needs in ``folder``.
+
+    :raises CredentialsMissing: if none of the places has its credentials where it says
+    :raises StageInUse: if another worker has the folder
+    """
+    places = [database.storage, *database.copies.order_by("name")]
+    places.sort(key=lambda place: first is not None and place.pk != first.pk)
+    secrets = _known_secrets(places)
+    sources = fetch.Sources(
+        [
+            fetch.Source(
+                name=place.name,
+                place=_place(place),
+                credentials=partial(storage_credentials, place.credentials_reference),
+            )
+            for place in places
+        ],
+        silence_seconds=settings.STORAGE_SILENCE_SECONDS,
+    )
+    hashes: dict[str, Sequence[str]] = {}
+
+    def hashes_of(ref: ObjectRef) -> Sequence[str]:
+        return hashes.get(ref.key, ())
+
+    manner = fetch.Manner(outage_seconds=settings.STORAGE_OUTAGE_SECONDS)
+    with (
+        closing(sources),
+        Relay(sources, folder, manner=manner, hashes_of=hashes_of) as relay,
+        closing(_bucket_behind(relay, sources.place)) as bucket,
+    ):
+        yield Supply(
+            bucket=bucket,
+            engine=_engine(database, bucket),
+            secrets=(*secrets, relay.credentials.access_key, relay.credentials.secret_key),
+            sources=sources,
+            relay=relay,
+            hashes=hashes,
+        )
+
+
+@contextmanager
+def opened_archive(
+    database: Database,
+    *,
+    location: StorageLocation | None = None,
+    silence_seconds: float | None = None,
+) -> Iterator[Archive]:
+    """Open a database's archive, or a copy of it; its connections are closed at the end.
 
     :raises CredentialsMissing: if the credentials are not where the location says
     """
-    location = database.storage
+    location = location or database.storage
+    silence_seconds = silence_seconds or settings.STORAGE_SILENCE_SECONDS
     credentials = storage_credentials(location.credentials_reference)
-    place = Place(
-        bucket=location.bucket,
-        prefix=location.prefix,
-        endpoint=location.endpoint,
-        region=location.region,
-        path_style=location.uses_path_style,
-    )
-    bucket = Bucket(
-        place, credentials, connections=20, silence_seconds=settings.STORAGE_SILENCE_SECONDS
-    )
-    try:
+    with closing(Bucket(_place(location), credentials, silence_seconds=silence_seconds)) as bucket:
         yield Archive(
-            bucket=bucket,
-            engine=BarmanCloud(
-                bin_dir=Path(settings.BARMAN_BIN_DIR),
-                bucket=bucket,
-                credentials=credentials,
-                server=database.archive_name,
-            ),
-            secrets=(
-                credentials.access_key,
-                credentials.secret_key,
-                credentials.session_token,
-            ),
+            bucket=bucket, engine=_engine(database, bucket), secrets=_secrets_in(credentials)
         )
-    finally:
-        bucket.close()
 
 
 def source_of(database: Database) -> Source:
@@ -80,3 +130,53 @@ def postgres_at(target: RecoveryTarget) -> Postgres:
         data_dir=Path(target.data_dir),
         port=target.port,
     )
+
+
+def _place(location: StorageLocation) -> Place:
+    return Place(
+        bucket=location.bucket,
+        prefix=location.prefix,
+        endpoint=location.endpoint,
+        region=location.region,
+        path_style=location.uses_path_style,
+    )
+
+
+def _bucket_behind(relay: Relay, first: Place) -> Bucket:
+    place = Place(
+        bucket=relay.bucket, prefix=first.prefix, endpoint=relay.endpoint, region=relay.region
+    )
+    return Bucket(place, relay.credentials)
+
+
+def _engine(database: Database, bucket: Bucket) -> Engine:
+    return registry.opened(
+        database.engine,
+        Opening(
+            bucket=bucket,
+            server=database.archive_name,
+            programs={name: str(getattr(settings, name)) for name in PROGRAMS},
+            scratch=Path(settings.VAR_DIR) / "engines",
+        ),
+    )
+
+
+def _secrets_in(credentials: Credentials) -> tuple[str, ...]:
+    return (credentials.access_key, credentials.secret_key, credentials.session_token)
+
+
+def _known_secrets(places: Sequence[StorageLocation]) -> tuple[str, ...]:
+    """Return the secrets of the places that have theirs.
+
+    :raises CredentialsMissing: if none has
+    """
+    found: tuple[str, ...] = ()
+    missing: CredentialsMissing | None = None
+    for place in places:
+        try:
+            found += _secrets_in(storage_credentials(place.credentials_reference))
+        except CredentialsMissing as fault:
+            missing = fault
+    if missing is not None and not found:
+        raise missing
+    return found

@@ -4,6 +4,7 @@ import socket
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from backups.models import (
     AttemptOutcome,
@@ -13,8 +14,15 @@ from backups.models import (
     RestoreJob,
 )
 from backups.models.jobs import OVER, JobQuerySet
+from backups.runner.later_parts import begin_later_parts
 from backups.runner.lease import living_processes
-from backups.runner.telling import TITLE, figures_of, tell_end, tell_requeued
+from backups.runner.telling import (
+    TITLE,
+    figures_of,
+    tell_end,
+    tell_requeued,
+    tell_still_paused,
+)
 from incidents.operations.progress import JobEvent, report_event
 from incidents.queries import unfinished_reports
 from incidents.values import ProgressState
@@ -26,8 +34,11 @@ def waiting_restores(*, at: datetime) -> list[tuple[int, str]]:
     A job is returned again after a while if nobody took it: its message may have been lost.
     """
     for job in _lost(RestoreJob.objects.all(), at=at):
+        _forget_estimate(job)
         _note_lost_attempt(job, at=at)
         tell_requeued(job, at=at)
+    _let_rested_go_on(at=at)
+    begin_later_parts(at=at)
     _tell_untold_ends(at=at)
     waiting = RestoreJob.objects.all().forgotten(at=at)
     found = [(job.pk, job.target.queue) for job in waiting.select_related("target")]
@@ -56,6 +67,30 @@ def _lost(jobs: JobQuerySet, *, at: datetime) -> list[RestoreJob]:
         if queued:
             taken.append(job)
     return taken
+
+
+def _forget_estimate(job: RestoreJob) -> None:
+    """Drop what the lost worker foresaw: nobody works at it, so its end is not known."""
+    job.eta_low_at = job.eta_high_at = None
+    RestoreJob.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
+        eta_low_at=None, eta_high_at=None, rate=None
+    )
+
+
+def _let_rested_go_on(*, at: datetime) -> None:
+    """Queue those whose pause is over, and speak for those that still rest."""
+    due = at - timedelta(minutes=1)
+    RestoreJob.objects.rested(at=at).update(
+        state=JobState.QUEUED, queued_at=due, ended_at=None, pause_at=None, resume_at=None
+    )
+    # Of one that no worker has had yet, nobody was ever heard. The rest of a staged recovery rests
+    # untold until its first part is open.
+    is_first, follows = Q(brings_forward=None), Q(brings_forward__state=JobState.SUCCEEDED)
+    unheard = Q(heartbeat_at=None) & (is_first | follows)
+    resting = RestoreJob.objects.filter(unheard | Q(heartbeat_at__lt=due), state=JobState.PAUSED)
+    for job in resting.select_related("database", "backup"):
+        RestoreJob.objects.filter(pk=job.pk, state=JobState.PAUSED).update(heartbeat_at=at)
+        tell_still_paused(job, at=at)
 
 
 def _tell_untold_ends(*, at: datetime) -> None:

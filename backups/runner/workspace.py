@@ -17,8 +17,12 @@ from backups.storage.s3 import ObjectRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is fetched and how far it is replayed; made once, and the same for every attempt."""
+    """What is fetched and how far it is replayed; the same for every attempt at one course.
 
+    ``made_for`` is the course that it was made for, in the words of ``course_of``.
+    """
+
+    made_for: str
     destination: Destination
     base: Sequence[FetchItem]
     archive: Sequence[WalFile]
@@ -68,6 +72,23 @@ class Workspace:
     def passed(self, point: str) -> None:
         (self.folder / point).touch()
 
+    def forget(self, point: str) -> None:
+        (self.folder / point).unlink(missing_ok=True)
+
+    def take_over(self, former: "Workspace") -> None:
+        """Move what lies in another folder of this machine here; what is here already stays.
+
+        Between disks it is copied. A death in between costs what was not moved yet, once it is
+        fetched again.
+        """
+        if former.folder == self.folder or not former.folder.exists():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for entry in former.folder.iterdir():
+            if not (self.folder / entry.name).exists():
+                shutil.move(entry, self.folder / entry.name)
+        shutil.rmtree(former.folder)
+
     def plan(self) -> Plan | None:
         """Return the plan, None if none was made yet."""
         try:
@@ -77,6 +98,11 @@ class Workspace:
         return _plan(document)
 
     def keep_plan(self, plan: Plan) -> None:
+        """Write the plan down; of a former plan's backup nothing stays that it does not name."""
+        wanted = {self.folder / item.to for item in plan.base}
+        for path in self.base.rglob("*"):
+            if path.is_file() and path not in wanted:
+                path.unlink()
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / "plan.part"
         part.write_text(json.dumps(asdict(plan), default=_plain), encoding="utf-8")
@@ -84,7 +110,7 @@ class Workspace:
 
     def drop_stage(self) -> None:
         """Give back the disk that the fetched objects took; plan and log stay."""
-        for name in ("base", "packed", "wal"):
+        for name in ("base", "packed", "wal", "relay"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "journal.jsonl").unlink(missing_ok=True)
 
@@ -109,6 +135,7 @@ def _plan(document: dict[str, Any]) -> Plan:
         for name in ("stop_at", "data_until_at")
     }
     return Plan(
+        made_for=document["made_for"],
         destination=Destination(**{**said, **moments, "backup": backup}),
         base=[
             FetchItem(ref=_ref(item["ref"]), to=item["to"], part_hashes=item["part_hashes"])

@@ -3,8 +3,8 @@
 from factory import declarations
 from factory.django import DjangoModelFactory
 
-from backups.models import Database, RecoveryTarget, RestoreJob, StorageLocation
-from tests.factories import NOON
+from backups.models import Backup, Database, RecoveryTarget, RestoreJob, StorageLocation
+from tests.factories import HOUR, NOON
 
 
 class StorageLocationFactory(DjangoModelFactory[StorageLocation]):
@@ -27,6 +27,23 @@ class DatabaseFactory(DjangoModelFactory[Database]):
     archive_name = "main"
     password_reference = "env:DATABASE_PASSWORD"
     registered_at = NOON
+
+
+class BackupFactory(DjangoModelFactory[Backup]):
+    """A finished one, of an hour before noon."""
+
+    class Meta:
+        model = Backup
+
+    database = declarations.SubFactory(DatabaseFactory)
+    engine_id = declarations.Sequence(lambda n: f"20261122T{n:06}")
+    label = "nightly"
+    is_finished = True
+    began_at = NOON - HOUR
+    ended_at = NOON - HOUR
+    timeline = 1
+    server_version = 170010
+    cluster_bytes = 30_000_000
 
 
 class RecoveryTargetFactory(DjangoModelFactory[RecoveryTarget]):

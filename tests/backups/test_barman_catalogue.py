@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from backups.engines.barman_cloud.catalogue import parse_backup, parse_backup_list
+from backups.engines.barman_cloud.catalogue import (
+    parse_backup,
+    parse_backup_info,
+    parse_backup_list,
+)
 from backups.engines.wal import format_lsn
 from backups.errors import ToolFailed
 
@@ -53,3 +57,47 @@ class TestParseBackupList:
     def test_refuses_what_it_does_not_know(self, said: str) -> None:
         with pytest.raises(ToolFailed, match="cannot be read"):
             parse_backup_list(said)
+
+
+class TestParseBackupInfo:
+    def test_reads_what_barman_writes(self) -> None:
+        record = parse_backup_info(
+            "backup_name=nightly\n"
+            "begin_time=2026-11-22 23:48:19.506098+00:00\n"
+            "begin_wal=00000001000000000000006D\n"
+            "begin_xlog=0/6D000028\n"
+            "cluster_size=2217921809\n"
+            "data_checksums=on\n"
+            "end_time=2026-11-22 23:48:59.506098+00:00\n"
+            "end_wal=00000001000000000000006D\n"
+            "end_xlog=0/6D000158\n"
+            "error=None\n"
+            "status=DONE\n"
+            "systemid=7711146794476087137\n"
+            "tablespaces=[('fast', 16385, '/srv/fast')]\n"
+            "timeline=1\n"
+            "version=170010\n"
+            "xlog_segment_size=16777216\n",
+            "20261122T234819",
+        )
+
+        assert record.backup_id == "20261122T234819"
+        assert (record.label, record.major, record.timeline) == ("nightly", 17, 1)
+        assert record.is_finished
+        assert record.ended_at == datetime(2026, 11, 22, 23, 48, 59, 506098, tzinfo=UTC)
+        assert format_lsn(record.begin_lsn) == "0/6D000028"
+        assert record.tablespaces == {"16385": "/srv/fast"}
+        assert record.data_checksums
+
+    def test_takes_one_that_is_being_taken_for_unfinished(self) -> None:
+        record = parse_backup_info("status=STARTED\nend_time=None\ntablespaces=None\n", "x")
+
+        assert not record.is_finished
+        assert record.label == "x"
+
+    @pytest.mark.parametrize(
+        "said", ["", "status=DONE\ntimeline=one\n", "status=DONE\ntablespaces=("]
+    )
+    def test_refuses_what_it_does_not_know(self, said: str) -> None:
+        with pytest.raises(ToolFailed, match="cannot be read"):
+            parse_backup_info(said, "x")

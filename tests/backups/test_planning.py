@@ -150,3 +150,102 @@ class TestPlan:
         ).plan(None)
 
         assert plan.timeline == 1
+
+
+class TestHoles:
+    def test_one_behind_a_moment_does_not_matter_to_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        segments = [*line(1, 1, 6), *line(1, 8, 12)]
+        found = archive(monkeypatch, backups=[backup(2, NOON)], segments=segments)
+
+        plan = found.plan(NOON + 4.5 * MINUTE)
+
+        assert plan.stop_at == NOON + 4.5 * MINUTE
+        assert plan.segments[-1] <= Segment(1, 6).name
+
+    def test_one_before_a_moment_is_named_with_the_last_moment_that_can_be_reached(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        segments = [*line(1, 1, 6), *line(1, 8, 12)]
+        found = archive(monkeypatch, backups=[backup(2, NOON)], segments=segments)
+
+        with pytest.raises(LogIncomplete) as refusal:
+            found.plan(NOON + 9 * MINUTE)
+
+        assert Segment(1, 7).name in refusal.value.advice
+        assert "2026-01-12 12:06:00.000000 UTC" in refusal.value.advice
+        assert found.plan(NOON + 6 * MINUTE).data_until_at == NOON + 6 * MINUTE
+
+    def test_one_inside_a_backup_leaves_what_the_backup_before_reaches(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken = replace(backup(8, NOON + 8 * MINUTE), end_wal=Segment(1, 9).name)
+        segments = [*line(1, 1, 8), *line(1, 10, 12)]
+        found = archive(monkeypatch, backups=[backup(2, NOON), broken], segments=segments)
+
+        with pytest.raises(LogIncomplete) as refusal:
+            found.plan(None)
+
+        assert "12:08:00" in refusal.value.advice
+        assert found.reach_of(broken).until_at is None
+        assert found.reach_of(broken).missing == Segment(1, 9).name
+
+    def test_how_far_the_log_leads_is_told_without_refusing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        segments = [*line(1, 1, 6), *line(1, 8, 12)]
+        old, new = backup(2, NOON), backup(9, NOON + 9 * MINUTE)
+        found = archive(monkeypatch, backups=[old, new], segments=segments)
+
+        assert found.reach_of(old).missing == Segment(1, 7).name
+        assert found.reach_of(old).until_at == NOON + 6 * MINUTE
+        assert found.reach_of(new).missing == ""
+        assert found.reach_of(new).until_at == NOON + 12 * MINUTE
+        assert found.behind_the_hole(old) == {s.name for s in line(1, 8, 12)}
+        assert found.behind_the_hole(new) == set()
+
+    def test_one_where_timelines_part_is_named_on_the_child(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        switch = TimelineSwitch(1, Segment(1, 5).start + 100)
+        segments = [*line(1, 1, 6), *line(2, 6, 8)]
+        found = archive(
+            monkeypatch, backups=[backup(2, NOON)], segments=segments, switches={2: [switch]}
+        )
+
+        assert found.reach_of(backup(2, NOON)).missing == Segment(2, 5).name
+
+    def test_nothing_is_missing_where_an_abandoned_timeline_went_on(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        switch = TimelineSwitch(1, Segment(1, 5).start + 100)
+        segments = [*line(1, 1, 30), *line(2, 5, 8)]
+        found = archive(
+            monkeypatch, backups=[backup(2, NOON)], segments=segments, switches={2: [switch]}
+        )
+
+        assert found.reach_of(backup(2, NOON)).missing == ""
+
+
+class TestEndOfABackup:
+    def test_goes_to_where_the_backup_ends_and_no_further(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        chosen = backup(2, NOON + 2 * MINUTE)
+        backups = [chosen, backup(6, NOON + 6 * MINUTE)]
+        plan = archive(monkeypatch, backups=backups, segments=line(1, 1, 9)).plan(
+            None, backup_id="b2"
+        )
+
+        assert plan.ends_with_backup
+        assert plan.backup == chosen
+        assert plan.must_replay_lsn < chosen.end_lsn
+        assert plan.data_until_at == chosen.ended_at
+        assert plan.segments == [s.name for s in line(1, 2, 3)]
+
+    def test_of_a_backup_that_is_gone_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(BackupMissing, match="b7"):
+            archive(monkeypatch, backups=[backup(2, NOON)], segments=line(1, 1, 9)).plan(
+                None, backup_id="b7"
+            )

@@ -121,3 +121,17 @@ def test_an_age_that_cannot_be_meant_is_refused(client: Client, database: Databa
 
     assert answer.status_code == 422
     assert not BackupProof.objects.exists()
+
+
+def test_a_restore_that_was_opened_although_a_check_failed_proves_nothing(
+    database: Database,
+) -> None:
+    Database.objects.update(public_name="Tours")
+    RestoreJobFactory.create(
+        database=database, state=JobState.SUCCEEDED, ended_at=NOON, data_until_at=NOON - HOUR,
+        evidence=COUNTED, accepted_at=NOON, accepted_because="It had to be.",
+    )  # fmt: skip
+
+    runner.tell_proofs(at=NOON + HOUR)
+
+    assert BackupProof.objects.get().proven_at is None

@@ -7,7 +7,8 @@ import pytest
 from backups.models import JobState, RestoreAttempt, RestoreJob, RestorePhase
 from backups.runner.telling import Telling, tell_end
 from backups.steps import Step
-from incidents.models import ProgressReport, StatusUpdate
+from incidents.models import ProgressReport, StatusUpdate, TimelineEntry
+from incidents.values import ProgressState
 from tests.backups.factories import RestoreJobFactory
 from tests.factories import HOUR, NOON, IncidentFactory
 
@@ -131,3 +132,34 @@ class TestEnd:
 
         assert said in StatusUpdate.objects.get().body
         assert ProgressReport.objects.get().subject == job.database.key
+
+
+class TestAHalt:
+    @pytest.mark.parametrize(
+        ("waiting", "state", "words"),
+        [
+            ("storage", ProgressState.WAITING, "does not answer"),
+            ("disk", ProgressState.HELD, "come to a halt"),
+            ("credentials", ProgressState.HELD, "come to a halt"),
+        ],
+    )
+    def test_is_told_once_and_so_is_its_end(
+        self, job: RestoreJob, waiting: str, state: ProgressState, words: str
+    ) -> None:
+        telling = attempt(job, 1)
+        telling.begin(RestorePhase.FETCH)
+        telling.started()
+        halted = Step(done=50, total=400, waiting=waiting)
+
+        telling.step(halted)
+        telling.step(halted)
+
+        report = ProgressReport.objects.get()
+        assert report.state == state
+        assert (report.eta_low_at, report.rate) == (None, None)
+        assert StatusUpdate.objects.filter(body__contains=words).count() == 1
+
+        telling.step(Step(done=51, total=400))
+
+        texts = TimelineEntry.objects.values_list("text", flat=True)
+        assert any(text.startswith("The restore goes on") for text in texts)

@@ -247,6 +247,19 @@ class TestEnd:
         assert set(told().values()) == {("verified", None)}
         assert ProgressReport.objects.get().state == ProgressState.SUCCEEDED
 
+    def test_what_did_not_come_back_is_not_said_to_be_restored(
+        self, telling: Telling, job: RestoreJob
+    ) -> None:
+        telling.begin(RestorePhase.VERIFY, unit="items")
+
+        evidence = found(acme=COUNTED, borealis={"missing": True}, cumulus={"absent": True})
+        self.ended(job, JobState.SUCCEEDED, evidence=evidence)
+
+        assert told() == {
+            "acme": ("verified", None), "borealis": ("restoring", None),
+            "cumulus": ("absent", None),
+        }  # fmt: skip
+
     def test_what_nobody_looked_at_claims_nothing(self, telling: Telling, job: RestoreJob) -> None:
         telling.begin(RestorePhase.VERIFY, unit="items")
         operations.register_tenant(

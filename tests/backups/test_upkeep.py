@@ -82,6 +82,52 @@ class TestWaitingRestores:
         assert runner.waiting_restores(at=LATER) == []
 
 
+class TestWhatNobodyWorksAt:
+    def test_has_no_end_that_could_be_told(self) -> None:
+        incident = declare_incident(
+            title="Tours are gone", severity=Severity.SEV1, at=NOON, author=None
+        )
+        soon = {"eta_low_at": LATER, "eta_high_at": LATER}
+        lost = RestoreJobFactory.create(incident=incident, **soon)
+        claimed(lost, by="elsewhere:1:a")
+        waits = RestoreJobFactory.create(incident=incident, **soon)
+
+        runner.waiting_restores(at=LATER)
+        operations.pause_restore(restore_id=waits.pk, at=LATER)
+
+        lost.refresh_from_db()
+        assert (lost.state, lost.eta_low_at, lost.eta_high_at) == (JobState.QUEUED, None, None)
+        report = incident.progress_reports.get(key=waits.key)
+        assert (report.state, report.eta_low_at) == (ProgressState.PAUSED, None)
+
+    def test_is_spoken_for_while_it_rests_also_before_it_began(self) -> None:
+        incident = declare_incident(
+            title="Tours are gone", severity=Severity.SEV1, at=NOON, author=None
+        )
+        job = RestoreJobFactory.create(incident=incident)
+        operations.pause_restore(restore_id=job.pk, at=NOON)
+
+        for minute in range(1, 5):
+            runner.waiting_restores(at=NOON + timedelta(minutes=minute))
+
+        heard = incident.progress_reports.get(key=job.key).heartbeat_at
+        assert heard >= NOON + timedelta(minutes=3)
+
+    def test_says_nothing_of_a_rest_whose_first_part_is_not_open(self) -> None:
+        incident = declare_incident(
+            title="Tours are gone", severity=Severity.SEV1, at=NOON, author=None
+        )
+        first = RestoreJobFactory.create(state=JobState.PAUSED, pause_at=NOON)
+        rest = RestoreJobFactory.create(
+            incident=incident, database=first.database, brings_forward=first,
+            state=JobState.PAUSED, pause_at=NOON,
+        )  # fmt: skip
+
+        runner.waiting_restores(at=LATER)
+
+        assert not incident.progress_reports.filter(key=rest.key).exists()
+
+
 class TestUntoldEnds:
     def _ended(self, state: JobState, **fields: object) -> RestoreJob:
         incident = declare_incident(

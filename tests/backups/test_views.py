@@ -229,7 +229,7 @@ class TestResumeAndCancel:
         answer = desk.post(_url("restore-resume", job.pk))
 
         assert answer.status_code == INVALID
-        assert "Only a restore that has stopped" in answer.content.decode()
+        assert "Only a restore that is paused or has stopped" in answer.content.decode()
 
     def test_cancelling_says_what_goes_and_asks_first(
         self, desk: Client, database: Database, target: RecoveryTarget

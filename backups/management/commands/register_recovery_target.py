@@ -19,6 +19,9 @@ class Command(BaseCommand):
             "--work-dir", type=Path, required=True, help="where what was fetched waits"
         )
         parser.add_argument("--bin-dir", default="", help="PostgreSQL programs; else the bundled")
+        parser.add_argument(
+            "--host", default="127.0.0.1", help="where applications find what was restored here"
+        )
         parser.add_argument("--queue", default="restores", help="queue of the worker beside it")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -30,8 +33,10 @@ class Command(BaseCommand):
                 work_dir=str(options["work_dir"].absolute()),
                 bin_dir=options["bin_dir"],
                 queue=options["queue"],
+                host=options["host"],
                 at=timezone.now(),
             )
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
+        operations.look_at_targets()
         self.stdout.write(f"Registered the recovery target {target}.")

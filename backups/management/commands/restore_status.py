@@ -19,6 +19,9 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(told(job))
+        for finding in job.findings.worst_first().iterator():
+            said = f"{finding.value} {finding.words}".strip()
+            self.stdout.write(f"  {finding.get_state_display()}: {finding} {said}".rstrip())
         for attempt in queries.attempts_of(job.pk):
             self.stdout.write(
                 f"  {attempt.number}. {attempt.began_at:%Y-%m-%d %H:%M:%S} UTC "

@@ -4,16 +4,21 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from backups import operations, queries, runner
-from backups.models import JobState
+from backups.models import BackupKind, JobState
 from incidents.errors import Refused
 
 
 class Command(BaseCommand):
-    help = "Take a full backup of a database."
+    help = "Take a backup of a database: full, or what changed since the last one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("database", help="its name")
         parser.add_argument("--label", default="", help="what to call the backup")
+        parser.add_argument(
+            "--incremental",
+            action="store_true",
+            help="only what changed since the last backup, where the engine can",
+        )
         parser.add_argument("--wait", action="store_true", help="take it here, without a worker")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -22,6 +27,7 @@ class Command(BaseCommand):
             job = operations.take_backup(
                 database_id=database.pk,
                 label=options["label"],
+                kind=BackupKind.INCREMENTAL if options["incremental"] else BackupKind.FULL,
                 by_worker=not options["wait"],
                 at=timezone.now(),
             )

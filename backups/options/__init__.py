@@ -1,0 +1,40 @@
+"""What can be done to bring a database back, side by side: pure choices from plain facts.
+
+No rows, no storage, no clock: whoever asks brings the facts, as fresh as they are.
+"""
+
+from backups.options.board import make_board, moment_of
+from backups.options.saturation import Busy, busy_hours
+from backups.options.values import (
+    BackupFacts,
+    Board,
+    Facts,
+    Phase,
+    PlaceFacts,
+    Point,
+    Range,
+    RecoveryOption,
+    Risk,
+    Severity,
+    Strategy,
+    TargetFacts,
+)
+
+__all__ = [
+    "BackupFacts",
+    "Board",
+    "Busy",
+    "Facts",
+    "Phase",
+    "PlaceFacts",
+    "Point",
+    "Range",
+    "RecoveryOption",
+    "Risk",
+    "Severity",
+    "Strategy",
+    "TargetFacts",
+    "busy_hours",
+    "make_board",
+    "moment_of",
+]

@@ -1,0 +1,135 @@
+"""The facts of an options board, from the rows: quick, and as fresh as they were last read."""
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from backups.engines import registry
+from backups.estimate import learn
+from backups.models import (
+    Backup,
+    BackupKind,
+    Database,
+    JobState,
+    RecoveryTarget,
+    RestoreJob,
+    StorageLocation,
+    StorageMeasurement,
+)
+from backups.options import BackupFacts, Facts, PlaceFacts, Strategy, TargetFacts, busy_hours
+from backups.options.saturation import Measured
+from backups.runner.checking import readings
+from backups.runner.history import MEASURED_FOR, TENANT_BYTES, history_of
+
+# Older backups are one read of the list away; nobody chooses among hundreds at night.
+MOST_BACKUPS = 30
+
+
+def read_facts(
+    *,
+    database_id: int,
+    at: datetime,
+    moment: datetime | None = None,
+    silent_ids: Collection[int] = (),
+) -> Facts:
+    """Return what is on record of a database's ways back. Asks neither storage nor machine.
+
+    ``silent_ids`` are the places that gave no answer just now.
+    """
+    database = Database.objects.select_related("storage").get(pk=database_id)
+    return Facts(
+        at=at,
+        as_of=database.synced_at,
+        backups=_backups(database),
+        places=_places(database, silent_ids, at=at),
+        targets=_targets(),
+        strategies=[Strategy(each) for each in registry.strategies_of(database.engine)],
+        tenants=database.tenants.count(),
+        tenant_bytes=TENANT_BYTES,
+        readings=readings(database),
+        lanes=os.cpu_count() or 1,
+        moment=moment,
+        may_lose=database.recovery_point_objective,
+        back_within=database.recovery_time_objective,
+    )
+
+
+def _backups(database: Database) -> list[BackupFacts]:
+    rows = Backup.objects.filter(database=database).usable().newest_first()[:MOST_BACKUPS]
+    return [
+        BackupFacts(
+            id=row.pk,
+            name=row.label or row.engine_id,
+            ended_at=row.ended_at,
+            major=row.server_version // 10000,
+            stored_bytes=row.stored_bytes or row.cluster_bytes,
+            cluster_bytes=row.cluster_bytes,
+            has_manifest=row.has_manifest,
+            segments=row.log_segments,
+            log_bytes=row.log_bytes,
+            missing=row.log_missing,
+            until_at=row.reaches_until_at,
+            is_logical=row.kind == BackupKind.LOGICAL,
+            elsewhere={
+                int(place): datetime.fromisoformat(until)
+                for place, until in row.reaches_elsewhere.items()
+            },
+        )
+        for row in rows
+    ]
+
+
+def _places(database: Database, silent_ids: Collection[int], *, at: datetime) -> list[PlaceFacts]:
+    places = [database.storage, *database.copies.order_by("name")]
+    measured = _measured(places, at=at)
+    return [
+        PlaceFacts(
+            id=place.pk,
+            name=place.name,
+            is_own=place.pk == database.storage_id,
+            learned=learn(history_of(database.pk, place_id=place.pk, target_id=None, at=at), at=at),
+            busy=busy_hours(measured.get(place.pk, ())),
+            is_silent=place.pk in silent_ids,
+        )
+        for place in places
+    ]
+
+
+def _measured(
+    places: Sequence[StorageLocation], *, at: datetime
+) -> Mapping[int, Sequence[Measured]]:
+    found: dict[int, list[Measured]] = defaultdict(list)
+    rows = StorageMeasurement.objects.filter(
+        location__in=places, measured_at__gt=at - MEASURED_FOR, measured_at__lte=at
+    ).order_by("measured_at")
+    for row in rows:
+        found[row.location_id].append(
+            Measured(
+                at=row.measured_at,
+                rate=row.bytes / row.seconds,
+                refused=row.errors / row.requests if row.requests else 0.0,
+            )
+        )
+    return found
+
+
+def _targets() -> list[TargetFacts]:
+    busy = RestoreJob.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.PAUSED])
+    taken = {job.target_id: str(job) for job in busy}
+    return [
+        TargetFacts(
+            id=row.pk,
+            name=row.name,
+            data_dir=row.data_dir,
+            port=row.port,
+            seen_at=row.probed_at,
+            free_bytes=row.free_bytes,
+            work_free_bytes=row.work_free_bytes,
+            major=row.major,
+            write_rate=row.write_bytes_per_second,
+            occupied_by=row.occupied_by,
+            taken_by=taken.get(row.pk, ""),
+        )
+        for row in RecoveryTarget.objects.order_by("name")
+    ]

@@ -1,0 +1,42 @@
+"""Pages of the desk: the machines to restore to, as the workers beside them last saw them."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import staff_required
+from backups import operations, queries
+
+
+@require_GET
+@staff_required
+def list_targets(request: HttpRequest) -> HttpResponse:
+    """Show the recovery targets, and whether each could take a restore now."""
+    return render(
+        request,
+        "backups/target_list.html",
+        {"targets": queries.recovery_targets(), "now": timezone.now()},
+    )
+
+
+@require_POST
+@staff_required
+def look_at_targets(request: HttpRequest) -> HttpResponse:
+    """Have every recovery target looked at by the worker beside it."""
+    operations.look_at_targets()
+    messages.success(request, _("The workers are asked. What they see appears here by itself."))
+    return redirect("backups:target-list")
+
+
+@require_GET
+@staff_required
+def show_targets_live(request: HttpRequest) -> HttpResponse:
+    """Answer with the recovery targets alone."""
+    return render(
+        request,
+        "backups/_targets.html",
+        {"targets": queries.recovery_targets(), "now": timezone.now()},
+    )
