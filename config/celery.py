@@ -34,6 +34,11 @@ app.conf.beat_schedule = {
         "schedule": 600,
         "options": {"expires": 600},
     },
+    "look at recovery targets": {
+        "task": "backups.tasks.probe_targets",
+        "schedule": 600,
+        "options": {"expires": 600},
+    },
     "publish what is due": {
         "task": "statuspage.tasks.publish_due",
         "schedule": 15,

@@ -154,6 +154,11 @@ STALE_AFTER_SECONDS = 30
 
 # The barman-cloud programs, in an environment of their own.
 BARMAN_BIN_DIR = BASE_DIR / ".venv-barman" / "bin"
+# pg_dump and its like, of the newest major version that is backed up; empty for the bundled ones.
+PG_DUMP_BIN_DIR = ""
+# The pgbackrest program, and the configuration file that names the hosts of clusters elsewhere.
+PGBACKREST_PROGRAM = "pgbackrest"
+PGBACKREST_CONFIG = ""
 # What rows name as "settings:NAME": {"access_key": ..., "secret_key": ...} or {"password": ...}.
 CREDENTIALS: dict[str, dict[str, str]] = {}
 # How long a backup or a restore waits for a storage that does not answer at all.

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from backups.engines.barman_cloud import BarmanCloud
+from backups.engines.base import Engine
 from backups.engines.postgres import Postgres
 
 TENANTS = {
@@ -42,7 +42,7 @@ class Production:
     password: str
     log: Path
 
-    def begin(self, engine: BarmanCloud) -> None:
+    def begin(self, engine: Engine) -> None:
         """Make the cluster, archive its log from the first segment on, and let customers in."""
         self.postgres.create(password=self.password)
         self.postgres.start(
