@@ -107,7 +107,8 @@ class StorageServer:
             "-master.peers=none",
             "-master.telemetry=false",
             "-master.volumeSizeLimitMB=1024",
-            "-volume.max=0",
+            # Not reckoned from the free disk, by which a smaller one holds a few buckets only.
+            "-volume.max=1000",
             "-volume.preStopSeconds=0",
         ]
 
