@@ -11,6 +11,7 @@ from pytest_django.fixtures import Settings
 from backups import operations, runner
 from backups.models import AttemptOutcome, JobState, RestoreJob, RestorePhase, RestorePoint
 from backups.operations import Course
+from backups.runner.tools import postgres_at
 from backups.storage.fetch import MIB, PART_BYTES
 from config.embedded.fault_proxy import FaultProxy
 from config.embedded.faults import Faults
@@ -125,10 +126,14 @@ class TestAnotherPlan:
         self.pivoted(job, replace(Course.of(job), recovery_target_id=other.pk))
         fault_proxy.faults = Faults()
 
-        finished(job)
+        try:
+            finished(job)
+            rows = rows_of(other.port)
+        finally:
+            postgres_at(other).stop(mode="immediate")
 
         assert job.state == JobState.SUCCEEDED, job.failure_advice
-        assert rows_of(other.port) == protected.moments[-1][1]
+        assert rows == protected.moments[-1][1]
         assert not Path(rooms.target.data_dir).exists()
         assert not (Path(rooms.target.work_dir) / job.key).exists()
         fetched = job.steps.get(phase=RestorePhase.FETCH).total
