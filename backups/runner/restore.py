@@ -177,6 +177,7 @@ class Restoration:
     def _unpacking_meanwhile(self, plan: Plan) -> Iterator[Step]:
         engine, backup = self._supply.engine, plan.destination.backup
         if self._job.strategy == RestoreStrategy.RELAY and isinstance(engine, ReadsBack):
+            self._supply.relay.require_room()
             yield from read_back(
                 engine, backup, self._postgres, self._supply.relay, total=plan.base_bytes
             )

@@ -82,8 +82,8 @@ class TestTheDisk:
             os, "statvfs", lambda _path: SimpleNamespace(f_bavail=LEAST_LIMIT, f_frsize=1)
         )
 
-        with pytest.raises(LimitTooSmall) as refused, Relay(sources, tmp_path):
-            pass
+        with Relay(sources, tmp_path) as relay, pytest.raises(LimitTooSmall) as refused:
+            relay.require_room()
 
         assert "Make room" in refused.value.advice
 

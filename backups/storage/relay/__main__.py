@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tls=given.tls,
             manner=Manner(outage_seconds=given.patience, bytes_per_second=given.rate),
         ) as relay:
+            relay.require_room()
             _serve(relay, ended)
     except EngineFailed as failure:
         _say(f"{failure.advice} ({failure})")

@@ -84,7 +84,6 @@ class Relay:
         """Open the folder and the port.
 
         :raises StageInUse: if another relay has the folder
-        :raises LimitTooSmall: if the disk has less room than the least limit
         :raises OSError: if the port is taken
         """
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +95,7 @@ class Relay:
         self.fetcher.__enter__()
         try:
             self._shelf = Shelf(self.fetcher, limit_bytes=self.limit_bytes)
-            self._shelf.fit(self._room())
+            self._shelf.fit(self.fetcher.room())
             self._find_what_is_there()
             self._catalogue = Catalogue(self._sources, outage_seconds=self._manner.outage_seconds)
             self._archive = Archive(
@@ -181,14 +180,17 @@ class Relay:
             counters=self.fetcher.counters(),
         )
 
-    def _room(self) -> int:
+    def require_room(self) -> None:
+        """Make sure that objects can be given out: for listings alone the disk does not matter.
+
+        :raises LimitTooSmall: if the disk has less room than the least limit
+        """
         room = self.fetcher.room()
         if room < LEAST_LIMIT:
             raise LimitTooSmall(
                 advice=f"The relay needs {LEAST_LIMIT // MIB} MiB of disk, and its folder's disk "
                 f"has room for {room // MIB} MiB. Make room, or name another folder."
             )
-        return room
 
     def _find_what_is_there(self) -> None:
         """Count what an earlier run left, the longest untouched first."""
