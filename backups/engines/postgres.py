@@ -5,6 +5,7 @@ import importlib.util
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from typing import Literal
 from backups.engines import launcher
 
 HOST = "127.0.0.1"
+# How the name of a private folder begins. Short: a socket's path has 107 bytes at most.
+PRIVATE_PREFIX = "hw-"
 
 SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 StepOut = Literal["stay", "namespace", "account"]
@@ -151,6 +154,7 @@ class Postgres:
         """
         if self.is_running():
             return
+        self._remove_private_folder(self.private_folder())
         self._clear_stale_lock()
         _require_free(self.port)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -169,10 +173,11 @@ class Postgres:
     def stop(self, *, mode: str = "fast", timeout_seconds: float = 60) -> None:
         """Stop the server and wait until it is gone; after the time limit, without ceremony.
 
-        Stopped already, nothing happens.
+        A private folder of its socket goes with it. Stopped already, nothing else happens.
 
         :raises PostgresFailed: if it lives on even so
         """
+        private = self.private_folder()
         gentle = SIGNALS[mode]
         for number, patience in (
             (gentle, timeout_seconds),
@@ -189,6 +194,16 @@ class Postgres:
                 break
         if self.is_running():
             raise PostgresFailed(f"The PostgreSQL server in {self.data_dir} does not stop.")
+        self._remove_private_folder(private)
+
+    def private_folder(self) -> Path | None:
+        """Return the folder of its socket, if that is a private one; a dead server's may be gone.
+
+        The fifth line of the lock file tells it, also to whoever joins a server at work.
+        """
+        (folder,) = self._lock_lines()[4:5] or [""]
+        path = Path(folder.strip())
+        return path if path.name.startswith(PRIVATE_PREFIX) else None
 
     def is_running(self) -> bool:
         """Say whether a live server, and not just a leftover lock file, serves this directory."""
@@ -285,6 +300,10 @@ class Postgres:
         if not lines or lines[0] != str(pid):
             return False
         return not ready or (lines[-1].strip() in {"ready", "standby"})
+
+    def _remove_private_folder(self, folder: Path | None) -> None:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _lock_lines(self) -> list[str]:
         try:

@@ -7,10 +7,7 @@ it was.
 """
 
 import contextlib
-import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,19 +16,17 @@ from pathlib import Path
 
 import psycopg
 
-from backups.engines import launcher
+from backups.engines import private
 from backups.engines.dumps.server import Server
 from backups.engines.planning import Destination
-from backups.engines.postgres import PortTaken as PostgresPortTaken
-from backups.engines.postgres import Postgres, PostgresFailed, step_out
+from backups.engines.postgres import Postgres
 from backups.engines.wal import SEGMENT_NAME, Segment, format_lsn, parse_lsn
 from backups.engines.wal_stage import WalStage
-from backups.errors import PortTaken, ReplayStopped, VerificationFailed
+from backups.errors import ReplayStopped, VerificationFailed
 from backups.steps import Step
 
 POLL_SECONDS = 0.1
 QUIET_SECONDS = 30.0
-SOCKET_PREFIX = "hw-"
 # PostgreSQL refuses to serve reads while replaying if these are lower than they were at the source.
 LIMITS = {
     "max_connections setting": "max_connections",
@@ -106,7 +101,7 @@ class Replay:
 
     def is_open(self) -> bool:
         """Say whether the cluster runs as its own configuration has it, no longer privately."""
-        return self._postgres.is_running() and not self._private_folder()
+        return self._postgres.is_running() and self._postgres.private_folder() is None
 
     def is_recovering(self) -> bool:
         """Say whether it is still to be recovered: PostgreSQL drops the sign when it promotes."""
@@ -231,15 +226,18 @@ class Replay:
         What was archived before belongs to the lost cluster's log; the operator switches archiving
         on again when this cluster takes over.
         """
-        private = self._private_folder()
         self._postgres.stop()
-        if private:
-            shutil.rmtree(private, ignore_errors=True)
         settings = self._postgres.data_dir / "postgresql.auto.conf"
         before = settings.read_text(encoding="utf-8") if settings.exists() else ""
         if not before.rstrip().endswith("archive_mode = 'off'"):
             settings.write_text(before + "archive_mode = 'off'\n", encoding="utf-8")
-        self._launch({**self._limits(), "logging_collector": "off"}, wait_ready=True)
+        private.start(
+            self._postgres,
+            log=self._log,
+            settings={**self._limits(), "logging_collector": "off"},
+            wait_ready=True,
+            failure=ReplayStopped,
+        )
 
     def last_words(self) -> str:
         """Return the end of PostgreSQL's log."""
@@ -249,44 +247,24 @@ class Replay:
             return ""
 
     def _start(self) -> None:
-        folder = Path(
-            tempfile.mkdtemp(prefix="hw-")
-        )  # Short: a socket's path has 107 bytes at most.
-        rules = folder / "hba.conf"
-        rules.write_text("local all all trust\n")
-        stage = self._stage.folder
-        for path in (folder, rules, stage, stage / "wanted"):
-            _give(path)
-        self._launch(
-            {
+        for path in (self._stage.folder, self._stage.folder / "wanted"):
+            private.give(path)
+        private.start_privately(
+            self._postgres,
+            log=self._log,
+            settings={
                 **self._limits(),
-                "listen_addresses": "",
-                "unix_socket_directories": str(folder),
-                "hba_file": str(rules),
-                "ssl": "off",
                 "restore_command": self._stage.restore_command(),
                 **_stopping_at(self._destination),
                 "recovery_target_inclusive": "on",
                 "recovery_target_timeline": str(self._destination.timeline),
                 "recovery_target_action": "pause",
                 "hot_standby": "on",
-                "archive_mode": "off",
                 "log_startup_progress_interval": "1s",
-                "logging_collector": "off",
-                "log_destination": "stderr",
             },
             wait_ready=False,
+            failure=ReplayStopped,
         )
-
-    def _launch(self, settings: dict[str, str], *, wait_ready: bool) -> None:
-        try:
-            self._postgres.start(
-                log=self._log, settings=settings, wait_ready=wait_ready, timeout_seconds=300
-            )
-        except PostgresPortTaken as taken:
-            raise PortTaken(str(taken)) from taken
-        except PostgresFailed as failed:
-            raise ReplayStopped(str(failed)) from failed
 
     def _limits(self) -> dict[str, str]:
         values = self._control()
@@ -329,20 +307,10 @@ class Replay:
         return max(self._destination.must_replay_lsn - self._destination.backup.begin_lsn, 1)
 
     def _socket_folder(self) -> str:
-        folder = self._private_folder()
-        if not folder:
+        folder = self._postgres.private_folder()
+        if folder is None:
             raise FileNotFoundError("the server has no private socket")
-        return folder
-
-    def _private_folder(self) -> str:
-        # The fifth line of the lock file; whoever joins a running recovery finds it there.
-        try:
-            lock = (self._postgres.data_dir / "postmaster.pid").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ""
-        lines = lock.splitlines()
-        (socket,) = lines[4:5] or [""]
-        return socket if Path(socket).name.startswith(SOCKET_PREFIX) else ""
+        return str(folder)
 
 
 def _stopping_at(destination: Destination) -> dict[str, str]:
@@ -365,9 +333,3 @@ def _advice(replayed_at: datetime | None) -> str:
         f"{ReplayStopped.advice} If it cannot be mended, ask for a moment up to "
         f"{replayed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC: so far it had come."
     )
-
-
-def _give(path: Path) -> None:
-    if step_out() == "account":
-        account = launcher.unprivileged_account()
-        os.chown(path, account.pw_uid, account.pw_gid)

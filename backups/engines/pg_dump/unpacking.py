@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -63,7 +62,6 @@ def unpack_dumps(document: Document, staged: Path, postgres: Postgres) -> Iterat
         postgres.stop(timeout_seconds=600)
     finally:
         postgres.stop(mode="immediate")
-        shutil.rmtree(socket, ignore_errors=True)
     log.unlink(missing_ok=True)
 
 
