@@ -109,6 +109,8 @@ class StorageServer:
             "-master.volumeSizeLimitMB=1024",
             # Not reckoned from the free disk, by which a smaller one holds a few buckets only.
             "-volume.max=1000",
+            # Its default is a share of the disk, at which a large one would count as full.
+            "-volume.minFreeSpace=256MiB",
             "-volume.preStopSeconds=0",
         ]
 
