@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+# The tests wait for servers more than they compute.
+WORKERS ?= 3
 UPGRADE ?= --upgrade
 BIN := .venv/bin
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input --require-hashes
@@ -24,7 +26,7 @@ demo: setup ## The same, and play the story of a lost database on it.
 	@exec $(BIN)/python manage.py run --port $(PORT) --story
 
 test: .venv/.test .venv-barman/.barman .venv/.browser .venv/.pgbackrest ## Run every test on real servers.
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/.dev ## Format, lint, types, contracts between the rooms, migrations.
 	$(BIN)/ruff format --check .

@@ -12,22 +12,29 @@ from config.embedded import servers
 from config.embedded.clusters import stop_clusters_under
 
 PREFIX = "highwater-test-"
+# Where the folder stands, and for which of several processes that share the tests it is.
+FOLDER, WORKER = "HIGHWATER_THROWAWAY", "HIGHWATER_THROWAWAY_OF"
 _running = ExitStack()
 
 
 def start_for_tests() -> Path:
     """Start PostgreSQL for this test run and return the folder that holds all it makes.
 
-    Sets VAR_DIR, so call it before the settings are read. Called again, it returns the same folder.
+    Sets VAR_DIR, so call it before the settings are read. Called again, also by what the tests
+    start, it returns the same folder. Where pytest-xdist shares the tests out, each of its workers
+    has a folder, and servers, of its own.
+
     The other servers start at the first `start_server`. All are stopped, and the folder removed,
     when this process ends; what a killed test run has left is cleared away here.
     """
-    if known := os.environ.get("HIGHWATER_THROWAWAY"):
-        return Path(known)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if os.environ.get(WORKER) == worker:
+        return test_var_dir()
     _sweep()
     # Not under the developer's var/: a test run must never meet real data.
     var_dir = Path(tempfile.mkdtemp(prefix=PREFIX))
-    os.environ["VAR_DIR"] = os.environ["HIGHWATER_THROWAWAY"] = str(var_dir)
+    os.environ["VAR_DIR"] = os.environ[FOLDER] = str(var_dir)
+    os.environ[WORKER] = worker
     atexit.register(_end, os.getpid(), var_dir)
     start_server("postgres")
     return var_dir
@@ -40,7 +47,7 @@ def start_server(name: str) -> None:
 
 def test_var_dir() -> Path:
     """Return the folder of this test run."""
-    return Path(os.environ["HIGHWATER_THROWAWAY"])
+    return Path(os.environ[FOLDER])
 
 
 def _end(owner: int, var_dir: Path) -> None:
