@@ -4,7 +4,8 @@ One archive of 512 MiB behind a fault proxy, fetched by ``python -m backups.stor
 manifest and by each peer with its defaults, in turn, under each profile of ``_profiles``. What came
 is compared byte by byte, and the proxy counts what went over the wire. A peer that has not ended
 after PATIENCE seconds is stopped. Then the clean fetch against the peers, in turn, the best of each
-counts; and a fetch that is killed ten times against one that is not.
+counts, and what each costs the processor; and a fetch that is killed ten times against one that is
+not.
 
 Targets: right bytes under every profile, at most 1.1 × the object on the wire, at most 1.3 × the
 time that the profile's bandwidth allows; clean at least 0.9 × s5cmd's rate; killed ten times at
@@ -17,6 +18,7 @@ import argparse
 import filecmp
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -185,26 +187,40 @@ def _tell(
 
 
 def _race(bench: Bench) -> None:
-    """Measure the clean rate against s5cmd, without a proxy between."""
+    """Measure the clean rate, and what it costs, against the peers, without a proxy between."""
     best: dict[str, float] = {}
+    costs: dict[str, float] = {}
     direct = Way.direct(bench.known.s3_endpoint)
-    for _round in range(ROUNDS):
+    for number in range(ROUNDS):
         place = Path(tempfile.mkdtemp(dir=bench.folder))
         mine = Peer(
             name="highwater", command=_command([direct], place / "mine"), result=place / "mine"
         )
-        for peer in [mine, *peers(direct.endpoint, BUCKETS[0], KEY, place)]:
+        tools = [mine, *peers(direct.endpoint, BUCKETS[0], KEY, place)]
+        # To and fro, so that nobody always finds the machine as the same one has left it.
+        for peer in tools if number % 2 else reversed(tools):
+            before = _processor_seconds()
             took, result = _run(bench, peer)
+            cost = _processor_seconds() - before
             if result != "whole":
                 sys.exit(f"{peer.name} did not fetch through a clean connection: {result}")
             best[peer.name] = min(best.get(peer.name, took), took)
-            if peer is not mine:
-                peer.result.unlink()
+            costs[peer.name] = min(costs.get(peer.name, cost), cost)
+            peer.result.unlink()
         shutil.rmtree(place)
     size = bench.archive.stat().st_size / MIB
     rates = {name: size / took for name, took in best.items()}
     for name, rate in sorted(rates.items(), key=lambda each: -each[1]):
-        print(f"clean, directly: {name:22} {rate:6.0f} MiB/s, {rates['highwater'] / rate:.2f}×")
+        print(
+            f"clean, directly: {name:22} {rate:6.0f} MiB/s, {rates['highwater'] / rate:.2f}×, "
+            f"{costs[name] * 1024 / size:.2f} s of processor for 1 GiB"
+        )
+
+
+def _processor_seconds() -> float:
+    """Return what all processes took that were run and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _kill(bench: Bench) -> None:

@@ -1,6 +1,5 @@
 """What an S3 storage means by an answer that is no success."""
 
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 from backups.errors import (
@@ -97,6 +96,9 @@ def meaning_of(status: int, headers: Mapping[str, str], body: bytes, what: str) 
 
 
 def _said(body: bytes) -> dict[str, str]:
+    # Only where something went wrong: a fetch that goes on after a death is not to wait for it.
+    import xml.etree.ElementTree as ET  # noqa: PLC0415 - see above
+
     try:
         root = ET.fromstring(body)  # noqa: S314 - expat limits what entities may grow to
     except ET.ParseError:

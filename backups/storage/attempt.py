@@ -7,7 +7,6 @@ a byte is wasted.
 """
 
 import errno
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from backups.storage.answers import PassingTrouble
 from backups.storage.etags import is_encrypted_with_keys
 from backups.storage.flow import Limit
 from backups.storage.items import BLOCK_BYTES
-from backups.storage.jobs import PROVEN, Job, Part, prove_arrived
+from backups.storage.jobs import PROVEN, Job, Part, prove_arrived, prove_believed
 from backups.storage.journal import Journal
 from backups.storage.sources import Channel
 from backups.storage.values import Credentials, has_strong_etag, is_same_etag, plain_etag
@@ -101,8 +100,23 @@ class Attempt:
     def job(self) -> Job:
         return self.part.job
 
+    def bring(self, descriptor: int) -> bool:
+        """Bring what is missing of the part, and say whether it is whole.
+
+        :raises PassingTrouble: when the answer does not come or breaks off; what came is kept
+        :raises Lost: when it is not to go on
+        """
+        part, job = self.part, self.job
+        came = self.carry_over(descriptor) if self.is_hedge else self.carry(descriptor)
+        while came:
+            self._prove(descriptor)
+            if job.next_run(part) is None:
+                return True
+            came = self.carry(descriptor)
+        return False
+
     def carry(self, descriptor: int) -> bool:
-        """Own the part, and bring all of it; say whether it is whole.
+        """Own the part, and bring what is absent of it; say whether nothing came damaged.
 
         :raises PassingTrouble: when the answer does not come or breaks off; what came is kept
         :raises Lost: when it is not to go on
@@ -112,6 +126,8 @@ class Attempt:
             with part.lock:
                 self._stand_at(*run, descriptor)
             self._ask(part.at, part.run_stop)
+            # What an earlier process wrote is looked at while the rest is on its way.
+            self._prove(descriptor)
             self._read(descriptor)
             if self._damaged:
                 # Better from another source, if there is one.
@@ -163,6 +179,30 @@ class Attempt:
         if self.exchange is not None:
             self.was_cut = True
             self.exchange.cancel()
+
+    def cede(self, middle: int) -> Part | None:
+        """Leave what comes from ``middle`` on to another request: a part of its own.
+
+        None if that cannot be done just now: somebody else has the part, or bytes are being kept.
+        """
+        part = self.part
+        if not part.lock.acquire(blocking=False):
+            return None
+        try:
+            is_in_order = part.owner is self and part.hedge is None and 0 <= part.at < middle
+            if not is_in_order or middle >= part.stop:
+                return None
+            rest = Part(part.job, middle, part.stop, part.priority, blamed=set(part.blamed))
+            rest.is_large = part.is_large
+            self.asked_bytes -= max(part.run_stop - middle, 0)
+            part.stop, part.run_stop = middle, min(part.run_stop, middle)
+            return rest
+        finally:
+            part.lock.release()
+
+    def _prove(self, descriptor: int) -> None:
+        part, job = self.part, self.job
+        self._away(lambda: prove_believed(job, part, descriptor, self.setting.journal))
 
     def _stand_at(self, start: int, stop: int, descriptor: int) -> None:
         """Begin at a run's first byte, or in the first block where the last answer broke off."""
@@ -308,7 +348,7 @@ class Attempt:
             return
         self._filled = self._noted = 0
         content = self._block[:length]
-        digest = hashlib.sha256(content).digest()
+        digest = job.digest_of(content)
         first, last = job.stretch_of(block)
         expected = job.expected(block)
         if expected and last - first == 1 and digest.hex() != expected:

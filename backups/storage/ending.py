@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from backups.errors import EngineFailed, ObjectDamaged
 from backups.storage import etags
 from backups.storage.answers import PassingTrouble
+from backups.storage.hashing import DIGEST_BYTES
 from backups.storage.items import Manner, Unsound
 from backups.storage.jobs import Job
-from backups.storage.journal import DIGEST_BYTES, Journal
+from backups.storage.journal import Journal
 from backups.storage.sources import Sources
 
-BY_MANIFEST, BY_ETAG, BY_NOTHING = "manifest", "etag", "nothing"
+BY_MANIFEST, BY_CHECKSUM, BY_ETAG = "manifest", "checksum", "etag"
+BY_NOTHING = "nothing"
 
 
 @dataclass(slots=True)
@@ -56,9 +58,13 @@ class Ending:
         is_asked = self.manner.compares_etags and not job.is_etag_no_checksum
         if not is_asked or self.etags_say_nothing or not etags.may_speak(etag):
             return True
+        part_bytes, crc = self._stored(job, etag)
         descriptor = job.open()
         try:
-            said = etags.agrees(descriptor, job.size, etag, self._part_bytes(job, etag))
+            if crc and part_bytes and etags.agrees_with_crc(descriptor, job.size, crc, part_bytes):
+                job.proof = BY_CHECKSUM
+                return True
+            said = etags.agrees(descriptor, job.size, etag, part_bytes)
         finally:
             os.close(descriptor)
         if said:
@@ -68,16 +74,21 @@ class Ending:
             return True
         return self._came_twice(job)
 
-    def _part_bytes(self, job: Job, etag: str) -> int | None:
-        """Ask how long the parts are that the object was stored in."""
+    def _stored(self, job: Job, etag: str) -> tuple[int | None, str]:
+        """Ask how long the parts are that the object was stored in, and for its CRC."""
         if not etags.is_composite(etag):
-            return None
+            return None, ""
         for channel in self.sources.channels:
+            bucket, key = channel.bucket, channel.own_key(job.item.ref.key)
             try:
-                return channel.bucket.first_part_bytes(channel.own_key(job.item.ref.key), etag)
+                part_bytes = bucket.first_part_bytes(key, etag)
             except (PassingTrouble, EngineFailed):
                 continue
-        return None
+            try:
+                return part_bytes, bucket.crc32(key, etag)
+            except (PassingTrouble, EngineFailed):
+                return part_bytes, ""
+        return None, ""
 
     def _came_twice(self, job: Job) -> bool:
         """Fetch again what does not agree with its ETag, until two fetches agree.

@@ -16,11 +16,12 @@ from typing import Self
 
 from backups.errors import CredentialsRefused, DiskTooSmall, EngineFailed, StorageUnavailable
 from backups.steps import Step
+from backups.storage.attempt import Attempt
 from backups.storage.ending import Ending
 from backups.storage.flow import Measurement
 from backups.storage.holes import punch
 from backups.storage.items import BLOCK_BYTES, MIB, PART_BYTES, FetchItem, Manner
-from backups.storage.jobs import ABSENT, BELIEVED, PROVEN, Finish, Job, Part
+from backups.storage.jobs import ABSENT, BELIEVED, PROVEN, Finish, Job, Part, gaps
 from backups.storage.journal import Journal
 from backups.storage.schedule import BACKGROUND, URGENT
 from backups.storage.scribe import Scribe
@@ -279,6 +280,16 @@ class Fetcher:
         for job in jobs:
             self.job_failed(job, failure)
 
+    def share_out(self, attempt: Attempt, middle: int) -> None:
+        with self._news:
+            if attempt.job.is_unwanted or (part := attempt.cede(middle)) is None:
+                return
+            part.job.parts[part.start] = part
+            with self._workers.lock:
+                self._workers.counters["parts_shared_out"] += 1
+                self._workers.schedule.add(part)
+                self._workers.wake()
+
     # -- within
 
     def _job(self, item: FetchItem, finish: Finish | None = None) -> Job:
@@ -314,21 +325,20 @@ class Fetcher:
         """Put into the schedule what of a stretch is neither there nor on its way."""
         if job.is_finished or job.failure:
             return
-        added = []
         with self._news, self._workers.lock:
             if not job.size and not job.is_finishing:
                 job.is_finishing = True
                 self._workers.schedule.end(job)
             for at in range(start // PART_BYTES * PART_BYTES, min(stop, job.size), PART_BYTES):
-                part = job.parts.get(at)
                 until = min(at + PART_BYTES, job.size)
-                if part is not None:
-                    if urgency == URGENT:
+                under_way = job.parts_within(at, until)
+                if urgency == URGENT:
+                    for part in under_way:
                         self._workers.schedule.hurry(part)
-                elif not job.covers(at, until):
-                    part = job.parts[at] = Part(job, at, until)
-                    self._workers.schedule.add(part, urgency=urgency)
-                    added.append(part)
+                for first, last in gaps(under_way, at, until):
+                    if not job.covers(first, last):
+                        part = job.parts[first] = Part(job, first, last)
+                        self._workers.schedule.add(part, urgency=urgency)
             self._workers.wake()
 
     def _end_later(self, job: Job) -> None:

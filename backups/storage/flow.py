@@ -6,10 +6,10 @@ as more of them bring more bytes a second, and steps back when they do not.
 """
 
 import random
-import statistics
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from backups.storage.answers import PassingTrouble
@@ -69,6 +69,8 @@ class Flow:
     badness: float = 0.0
     first_bytes: deque[float] = field(default_factory=_recent)
     gaps: deque[float] = field(default_factory=_recent)
+    # Bytes of bodies since the beginning.
+    brought_in_all: int = 0
     seconds_a_mib: deque[float] = field(default_factory=_recent)
     _seconds: deque[_Second] = field(default_factory=lambda: deque(maxlen=MINUTE))
     _halved_at: float = 0.0
@@ -86,6 +88,14 @@ class Flow:
                 self._was_full = True
                 return False
             return True
+
+    def free_for_large(self, now: float) -> int:
+        """Return how many more large ranges may be asked for now."""
+        with self._lock:
+            if now < self.cool_until:
+                return 0
+            large, all_ = self.large_window - self.large_in_flight, self.window - self.in_flight
+            return max(int(min(large, all_)), 0)
 
     def enter(self, now: float, *, large: bool) -> None:
         with self._lock:
@@ -107,6 +117,7 @@ class Flow:
         with self._lock:
             self._this(now).bytes += amount
             self._bytes_since += amount
+            self.brought_in_all += amount
             self.failures = 0
 
     def went_well(self, *, amount: int, seconds: float, longest_gap: float) -> None:
@@ -170,22 +181,20 @@ class Flow:
         """Return how long to wait for a first byte before asking elsewhere too."""
         with self._lock:
             return (
-                max(least, 6 * statistics.median(self.first_bytes))
-                if self.first_bytes
-                else (max(least, 1.0))
+                max(least, 6 * median(self.first_bytes)) if self.first_bytes else (max(least, 1.0))
             )
 
     def gap_patience(self, *, least: float) -> float:
         """Return how long a body may be silent before asking elsewhere too."""
         with self._lock:
-            return max(least, 4 * statistics.median(self.gaps)) if self.gaps else max(least, 2.0)
+            return max(least, 4 * median(self.gaps)) if self.gaps else max(least, 2.0)
 
     def usual_seconds(self, amount: int) -> float | None:
         """Return how long so many bytes take on one connection, None if that is not known."""
         with self._lock:
             if not self.seconds_a_mib:
                 return None
-            return statistics.median(self.seconds_a_mib) * amount / MIB
+            return median(self.seconds_a_mib) * amount / MIB
 
     def measurement(self, source: str, now: float) -> Measurement:
         with self._lock:
@@ -198,15 +207,19 @@ class Flow:
                 bytes=sum(each.bytes for each in active),
                 requests=sum(each.requests for each in active),
                 errors=sum(each.errors for each in active),
-                first_byte_seconds=statistics.median(self.first_bytes)
-                if self.first_bytes
-                else None,
+                first_byte_seconds=median(self.first_bytes) if self.first_bytes else None,
             )
 
     def _this(self, now: float) -> _Second:
         if not self._seconds or self._seconds[-1].at != int(now):
             self._seconds.append(_Second(int(now)))
         return self._seconds[-1]
+
+
+def median(values: Collection[float]) -> float:
+    """Return the middle one of some values, the upper of two."""
+    # The library's own, which may lie between two, takes longer to import than a fetch to begin.
+    return sorted(values)[len(values) // 2]
 
 
 def _jittered(seconds: float) -> float:

@@ -22,8 +22,9 @@ class Unsound(Exception):
 class FetchItem:
     """One object to bring, and the name of its file inside the stage.
 
-    ``part_hashes`` are SHA-256 of equally long stretches from the manifest, or empty when none was
-    recorded. How long they are (a power of two of MiB, 16 at most) follows from their number.
+    ``part_hashes`` are hashes of equally long stretches from the manifest (see ``hashing``), or
+    empty when none was recorded. How long they are (a power of two of MiB, 16 at most) follows
+    from their number.
     """
 
     ref: ObjectRef

@@ -1,18 +1,20 @@
 """One object on its way: which of its blocks are there, and which stretches are still to come."""
 
-import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backups.errors import EngineFailed
+from backups.storage.hashing import bare, digest_of, new_digest
 from backups.storage.items import BLOCK_BYTES, PART_BYTES, FetchItem
 from backups.storage.journal import Held, Journal
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from backups.storage.attempt import Attempt
 
 # What is known of a block: nothing; an earlier process wrote it; it came, and what is hashed
@@ -48,11 +50,12 @@ class Part:
     blamed: set[int] = field(default_factory=set)
     not_before: float = 0.0
     is_queued: bool = False
+    # Counted among the large ranges in flight, which does not change when its end is ceded.
+    is_large: bool = field(init=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def is_large(self) -> bool:
-        return self.stop - self.start >= PART_BYTES // 4
+    def __post_init__(self) -> None:
+        self.is_large = self.stop - self.start >= PART_BYTES // 4
 
     @property
     def blocks(self) -> range:
@@ -167,6 +170,14 @@ class Job:
         self.set_states(first, last, ABSENT)
         journal.lose(self.held, first, last)
 
+    def parts_within(self, start: int, stop: int) -> list[Part]:
+        """Return the parts of a stretch that are not whole, in order: one, or what it became."""
+        part = self.parts.get(start)
+        if part is not None and part.stop == stop:
+            return [part]
+        each = (self.parts.get(at) for at in range(start, stop, BLOCK_BYTES))
+        return [part for part in each if part is not None]
+
     def open(self) -> int:
         """Open the file for reading and writing, as long as the object; the rest is holes."""
         with self.lock:
@@ -203,7 +214,21 @@ class Job:
         """Return the recorded hash of the stretch that holds a block, or nothing."""
         if not self.item.part_hashes:
             return ""
-        return self.item.part_hashes[block * BLOCK_BYTES // self.item.hashed_bytes]
+        return bare(self.item.part_hashes[block * BLOCK_BYTES // self.item.hashed_bytes])
+
+    def digest_of(self, content: "Buffer") -> bytes:
+        """Return the hash of a block, of the kind that its manifest recorded."""
+        return digest_of(content, self.item.part_hashes)
+
+
+def gaps(parts: Sequence[Part], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Name what of a stretch is in none of these parts, which lie in it in order."""
+    for part in parts:
+        if start < part.start:
+            yield start, part.start
+        start = part.stop
+    if start < stop:
+        yield start, stop
 
 
 def read_block(descriptor: int, job: Job, block: int) -> bytes:
@@ -215,7 +240,10 @@ def prove_believed(job: Job, part: Part, descriptor: int, journal: Journal) -> N
     for block in part.blocks:
         if job.states[block] != BELIEVED:
             continue
-        digest = hashlib.sha256(read_block(descriptor, job, block)).digest()
+        digest = job.digest_of(read_block(descriptor, job, block))
+        if job.states[block] != BELIEVED:
+            # Another request has looked at it, and fetched it if it was bad.
+            continue
         if digest != job.held.digest(block):
             job.drop(journal, block, block + 1)
         else:
@@ -248,10 +276,10 @@ def is_as_recorded(job: Job, first: int, last: int, descriptor: int) -> bool:
     if last - first == 1:
         # One block, one hash: it was computed when the block came.
         return job.held.digest(first).hex() == expected
-    digest = hashlib.sha256()
+    digest = new_digest(job.item.part_hashes)
     for block in range(first, last):
         digest.update(read_block(descriptor, job, block))
-    return digest.hexdigest() == expected
+    return digest.digest().hex() == expected
 
 
 def is_file_as_recorded(descriptor: int, item: FetchItem) -> bool:
@@ -259,6 +287,6 @@ def is_file_as_recorded(descriptor: int, item: FetchItem) -> bool:
     length = item.hashed_bytes
     for number, expected in enumerate(item.part_hashes):
         content = os.pread(descriptor, min(length, item.ref.size), number * length)
-        if hashlib.sha256(content).hexdigest() != expected:
+        if digest_of(content, item.part_hashes).hex() != bare(expected):
             return False
     return True

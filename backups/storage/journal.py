@@ -1,7 +1,7 @@
 """What a fetch has brought in, so that a death costs no more than the blocks in flight.
 
 One line at a time is appended, each with a CRC of its own: the identity of an object, then each
-block of 1 MiB that was written with its SHA-256, then the object's end. Every so often a line says
+block of 1 MiB that was written with its hash, then the object's end. Every so often a line says
 up to where in the journal the blocks are on the disk for good.
 
 A process that dies leaves its blocks in the kernel's memory: its successor believes every line.
@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from backups.errors import EngineFailed
+from backups.storage.hashing import DIGEST_BYTES
 from backups.storage.items import BLOCK_BYTES, FetchItem
 
-DIGEST_BYTES = 32
 COMPACT_BYTES = 4 * 1024 * 1024
 
 
@@ -130,7 +130,7 @@ class Journal:
     def block(self, held: Held, block: int, digest: bytes) -> None:
         with self._lock:
             held.put(block, digest)
-            self._append({"in": held.number, "block": block, "sha256": digest.hex()})
+            self._append({"in": held.number, "block": block, "hash": digest.hex()})
 
     def begun(self, held: Held, block: int, length: int) -> None:
         """Note how much of a block that comes slowly was written, without knowing its hash yet."""
@@ -191,7 +191,7 @@ class Journal:
                 file.write(_line(_said(to, held)))
                 for block in range(len(held.present)):
                     if held.present[block]:
-                        line = {"block": block, "sha256": held.digest(block).hex()}
+                        line = {"block": block, "hash": held.digest(block).hex()}
                         file.write(_line({"in": held.number, **line}))
                 if held.is_finished:
                     file.write(_line(_end(held)))
@@ -230,7 +230,7 @@ class _Reading:
         match line:
             case {"file": str(to), "number": int(number), "is": str(identity), "size": int(size)}:
                 self.held[to] = self._numbers[number] = Held(number, identity, size)
-            case {"in": int(number), "block": int(block), "sha256": str(digest)}:
+            case {"in": int(number), "block": int(block), "hash": str(digest)}:
                 held = self._numbers[number]
                 held.put(block, bytes.fromhex(digest))
                 self._volatile.append((offset, held, block))

@@ -1,4 +1,4 @@
-"""What a backup's objects held when it was taken, by SHA-256 of every block.
+"""What a backup's objects held when it was taken, by a hash of every block.
 
 An S3 ETag of an object that was uploaded in parts is no checksum of its bytes, so a damaged or
 altered object looks sound to every common tool. The blocks are so short that a damaged one costs
@@ -10,13 +10,13 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from backups.errors import ObjectDamaged, ObjectMissing, StorageUnavailable
 from backups.steps import Step
 from backups.storage.answers import PassingTrouble
+from backups.storage.hashing import recorded_hash
 from backups.storage.items import BLOCK_BYTES, PART_BYTES
 from backups.storage.s3 import Bucket
 from backups.storage.values import MIB, ObjectRef, Place
@@ -61,6 +61,9 @@ def record_manifest(bucket: Bucket, key: str, refs: Sequence[ObjectRef]) -> Iter
 
     :raises StorageUnavailable: if the storage does not answer for half an hour
     """
+    # Readers of manifests, which are more and in a hurry, do not need it.
+    from concurrent.futures import ThreadPoolExecutor, as_completed  # noqa: PLC0415 - see above
+
     parts = [(ref, start) for ref in refs for start in range(0, max(ref.size, 1), PART_BYTES)]
     total = sum(ref.size for ref in refs)
     block_bytes = _block_bytes(total)
@@ -112,7 +115,7 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
         objects={
             e["key"]: ObjectRef(key=e["key"], size=e["size"], etag=e["etag"]) for e in entries
         },
-        hashes={e["key"]: tuple(e["sha256"]) for e in entries},
+        hashes={e["key"]: tuple(e[_name_of_hashes(e)]) for e in entries},
     )
 
 
@@ -123,18 +126,23 @@ def _is_sound(document: Mapping[str, Any]) -> bool:
     return all(entry["whole"] == _whole(entry) for entry in document["objects"])
 
 
+def _name_of_hashes(entry: Mapping[str, Any]) -> str:
+    # The first two versions named them by their kind, which each hash says since.
+    return "sha256" if "sha256" in entry else "hashes"
+
+
 def _whole(entry: Mapping[str, Any]) -> str:
-    said = [entry["key"], str(entry["size"]), entry["etag"], *entry["sha256"]]
+    said = [entry["key"], str(entry["size"]), entry["etag"], *entry[_name_of_hashes(entry)]]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
 def _entry(ref: ObjectRef, hashes: Sequence[str]) -> dict[str, Any]:
-    entry = {"key": ref.key, "size": ref.size, "etag": ref.etag, "sha256": list(hashes)}
+    entry = {"key": ref.key, "size": ref.size, "etag": ref.etag, "hashes": list(hashes)}
     return {**entry, "whole": _whole(entry)}
 
 
 def _written(entries: Sequence[Mapping[str, Any]], block_bytes: int) -> bytes:
-    document = {"version": 2, "block_bytes": block_bytes, "objects": entries}
+    document = {"version": 3, "block_bytes": block_bytes, "objects": entries}
     return json.dumps(document, indent=1).encode()
 
 
@@ -158,7 +166,7 @@ def _hash(bucket: Bucket, ref: ObjectRef, start: int, block_bytes: int) -> list[
     if start < stop:
         _patiently(read_on)
     blocks = range(0, max(len(whole), 1), block_bytes)
-    return [hashlib.sha256(whole[at : at + block_bytes]).hexdigest() for at in blocks]
+    return [recorded_hash(whole[at : at + block_bytes]) for at in blocks]
 
 
 def _patiently(act: Callable[[], None]) -> None:

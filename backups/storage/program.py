@@ -11,10 +11,8 @@ What came is kept in DEST.highwater/ until all of it is there; the same command 
 """
 
 import argparse
-import configparser
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -118,7 +116,7 @@ def _fetch(asked: Asked, telling: "_Telling") -> None:
                 telling.step(step)
             counters = fetcher.counters()
             fetcher.path_of(item).rename(asked.destination)
-        shutil.rmtree(asked.stage)
+        _remove(asked.stage)
         telling.finish(_proof(asked.destination, item, counters), item.ref.size)
     finally:
         sources.close()
@@ -149,7 +147,7 @@ def _patiently(ask: Callable[[], T], asked: Asked, telling: "_Telling") -> T:
 
 def _proof(destination: Path, item: FetchItem, counters: Mapping[str, int]) -> str:
     """Return what proves what was fetched, be it that an earlier process had proven it already."""
-    for each in ("manifest", "etag", "nothing"):
+    for each in ("manifest", "checksum", "etag", "nothing"):
         if counters.get(f"proven_by_{each}"):
             return each
     try:
@@ -211,9 +209,11 @@ class _Telling:
         if self._as_json:
             self._say_json(state="finished", proven_by=proof)
             return
-        proven = {"nothing": "nothing could be compared", "etag": "its ETag agrees"}.get(
-            proof, "every block agrees with the manifest"
-        )
+        proven = {
+            "nothing": "nothing could be compared",
+            "etag": "its ETag agrees",
+            "checksum": "the checksum that the storage keeps of it agrees",
+        }.get(proof, "every block agrees with the manifest")
         self.end(f"{self._destination}: {size // MIB} MiB in {seconds:.1f} s; {proven}.")
 
     def fail(self, failure: EngineFailed) -> None:
@@ -315,6 +315,9 @@ def _credentials(number: int) -> Credentials:
         )
     path = Path(_said("SHARED_CREDENTIALS_FILE", number) or "~/.aws/credentials").expanduser()
     profile = _said("PROFILE", number) or "default"
+    # Only where the environment holds no keys: a fetch that goes on is not to wait for it.
+    import configparser  # noqa: PLC0415 - see above
+
     file = configparser.ConfigParser(interpolation=None)
     file.read(path, encoding="utf-8")
     if not file.has_option(profile, "aws_access_key_id"):
@@ -327,6 +330,13 @@ def _credentials(number: int) -> Credentials:
         secret_key=file.get(profile, "aws_secret_access_key", fallback=""),
         session_token=file.get(profile, "aws_session_token", fallback=""),
     )
+
+
+def _remove(stage: Path) -> None:
+    """Remove a folder of files."""
+    for file in stage.iterdir():
+        file.unlink()
+    stage.rmdir()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -5,12 +5,10 @@ next), and its failures come out as the errors of ``backups.errors``.
 """
 
 import threading
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from urllib.parse import quote, unquote_plus
 
 from backups.storage.answers import PassingTrouble, meaning_of
@@ -24,6 +22,7 @@ SILENCE_SECONDS = 15.0
 
 # How a token begins that is ours: it names the last key, where a storage gives no token.
 _AFTER = "after:"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +109,7 @@ class Bucket:
             key=key,
             size=int(headers["content-length"]),
             etag=plain_etag(headers.get("etag", "")),
-            modified_at=parsedate_to_datetime(headers["last-modified"])
-            if "last-modified" in headers
-            else None,
+            modified_at=_moment(headers.get("last-modified", "")),
         )
 
     def first_part_bytes(self, key: str, etag: str) -> int:
@@ -120,6 +117,12 @@ class Bucket:
         asked = {"If-Match": f'"{etag}"'}
         with self._answered("HEAD", key, key, query="partNumber=1", headers=asked) as exchange:
             return int(exchange.headers["content-length"])
+
+    def crc32(self, key: str, etag: str) -> str:
+        """Return the CRC-32 that the storage keeps of an object, or nothing if it keeps none."""
+        asked = {"If-Match": f'"{etag}"', "x-amz-checksum-mode": "ENABLED"}
+        with self._answered("HEAD", key, key, headers=asked) as exchange:
+            return exchange.headers.get("x-amz-checksum-crc32", "")
 
     def read(self, key: str) -> bytes:
         """Read a small object whole."""
@@ -173,7 +176,22 @@ class Bucket:
             exchange.close()
 
 
+def _moment(said: str) -> datetime | None:
+    """Read a date as HTTP has it (RFC 9110, 5.6.7): "Sun, 06 Nov 1994 08:49:37 GMT"."""
+    try:
+        _weekday, day, month, year, clock, _gmt = said.split()
+        hour, minute, second = map(int, clock.split(":"))
+        return datetime(
+            int(year), _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=UTC
+        )
+    except ValueError:
+        return None
+
+
 def _page(document: bytes) -> Page:
+    # Only where something is listed: a fetch that goes on after a death is not to wait for it.
+    import xml.etree.ElementTree as ET  # noqa: PLC0415 - see above
+
     try:
         root = ET.fromstring(document)  # noqa: S314 - expat limits what entities may grow to
     except ET.ParseError as error:

@@ -1,12 +1,13 @@
 """Who looks after requests under way: asks elsewhere for what is silent or slow, ends the dead."""
 
-import statistics
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backups.storage.attempt import Attempt
+from backups.storage.flow import median
 from backups.storage.sources import Channel
+from backups.storage.tail import SLOW_TIMES, Tail
 from backups.storage.values import MIB
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 0.1
 
 LEAST_SLOW_SECONDS = 3.0
-SLOW_TIMES = 4.0
 HEDGES_AT_MOST = 6
 # A second request for something small costs next to nothing; and when nothing else waits to be
 # asked for, connections are free and only the end is waited for.
@@ -56,7 +56,7 @@ def is_slow(attempt: Attempt, now: float, others: Sequence[Attempt]) -> bool:
         for each in others
         if each is not attempt and each.first_byte_at
     ]
-    return not paces or attempt.came / took * SLOW_TIMES < statistics.median(paces)
+    return not paces or attempt.came / took * SLOW_TIMES < median(paces)
 
 
 class Warden:
@@ -65,6 +65,7 @@ class Warden:
     def __init__(self, workers: "Workers", channels: Sequence[Channel]) -> None:
         self._workers = workers
         self._channels = channels
+        self._tail = Tail(channels)
 
     def watch(self) -> None:
         """Look after everything until the workers are stopped."""
@@ -80,6 +81,8 @@ class Warden:
             attempts = workers.under_way()
             for attempt in attempts:
                 self._look_at(attempt, attempts, now, is_idle=is_idle)
+            for attempt, middle in self._tail.look(attempts, now, is_idle=is_idle):
+                workers.share_out(attempt, middle)
 
     def _look_at(
         self, attempt: Attempt, attempts: Sequence[Attempt], now: float, *, is_idle: bool

@@ -8,7 +8,6 @@ HTTP/1.1 itself, as little of it as an S3 storage speaks.
 import fcntl
 import os
 import socket
-import ssl
 import struct
 import termios
 import threading
@@ -17,12 +16,16 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from backups.errors import EngineFailed
 from backups.storage.answers import PassingTrouble
 from backups.storage.signing import signed_headers
 from backups.storage.values import Credentials, Place
+
+if TYPE_CHECKING:
+    import ssl
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 20.0
@@ -61,11 +64,7 @@ class Wire:
         is_usual = self.port == (443 if self.is_tls else 80)
         self.authority = named if is_usual else f"{named}:{self.port}"
         self._path = base.path.rstrip("/") + (f"/{place.bucket}" if place.path_style else "")
-        self._context: ssl.SSLContext | None = None
-        if self.is_tls:
-            # Those of the system, unless somebody names others as for every tool of AWS.
-            trusted = os.environ.get("AWS_CA_BUNDLE")
-            self._context = ssl.create_default_context(cafile=trusted or None)
+        self._context = _trusting() if self.is_tls else None
         self._idle: list[tuple[socket.socket, float]] = []
         self._lock = threading.Lock()
         self._is_closed = False
@@ -312,13 +311,27 @@ class Exchange:
                 self._socket = None
             if self._is_cancelled:
                 return Cancelled(what)
-        if isinstance(error, ssl.SSLCertVerificationError):
+        if self.wire.is_tls and _is_about_trust(error):
             return CertificateRefused(f"{self.wire.authority}: {error}")
         if isinstance(error, TimeoutError) and is_connected:
             return PassingTrouble("silent", f"{what}: no byte for {self.silence_seconds:.0f} s")
         if isinstance(error, (ConnectionRefusedError, socket.gaierror)) or not self.received:
             return PassingTrouble("unreachable", f"{what}: {error}")
         return PassingTrouble("reset", f"{what}: {error or 'the answer ended early'}")
+
+
+def _trusting() -> "ssl.SSLContext":
+    # Only where there is TLS: a fetch that goes on after a death is not to wait for it.
+    import ssl  # noqa: PLC0415 - see above
+
+    # Those of the system, unless somebody names others as for every tool of AWS.
+    return ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+
+
+def _is_about_trust(error: Exception) -> bool:
+    import ssl  # noqa: PLC0415 - as above
+
+    return isinstance(error, ssl.SSLCertVerificationError)
 
 
 def _close_all(idle: list[tuple[socket.socket, float]]) -> None:

@@ -45,6 +45,8 @@ class Listener(Protocol):
 
     def all_failed(self, failure: EngineFailed) -> None: ...
 
+    def share_out(self, attempt: Attempt, middle: int) -> None: ...
+
 
 class Workers:
     """A pool that grows with what may be in flight. ``lock`` guards the schedule."""
@@ -114,6 +116,10 @@ class Workers:
         with self.lock:
             self.schedule.hedge(hedge)
             self.wake()
+
+    def share_out(self, attempt: Attempt, middle: int) -> None:
+        """Let another request bring what comes from ``middle`` on."""
+        self._listener.share_out(attempt, middle)
 
     def wake(self) -> None:
         """Let a thread look at the schedule. The lock is held."""
@@ -261,10 +267,7 @@ class Workers:
         try:
             descriptor = attempt.job.open()
             try:
-                if attempt.is_hedge:
-                    return attempt.carry_over(descriptor)
-                prove_believed(attempt.job, attempt.part, descriptor, self._journal)
-                return attempt.carry(descriptor)
+                return attempt.bring(descriptor)
             finally:
                 os.close(descriptor)
         except Cancelled:
@@ -281,6 +284,8 @@ class Workers:
 
     def _finish(self, attempt: Attempt, *, is_whole: bool) -> None:
         part, now = attempt.part, time.monotonic()
+        # Whoever waits for the whole finds every byte counted.
+        attempt.settle()
         attempt.channel.flow.went_well(
             amount=attempt.came, seconds=now - attempt.asked_at, longest_gap=attempt.longest_gap
         )
@@ -324,8 +329,13 @@ class Workers:
         if isinstance(failure, CredentialsRefused):
             self._refuse(attempt, failure)
             return
-        if isinstance(failure, ObjectChanged) and self._is_same_elsewhere(attempt):
-            self._let_go(attempt, 0.0)
+        try:
+            if isinstance(failure, ObjectChanged) and self._is_same_elsewhere(attempt):
+                self._let_go(attempt, 0.0)
+                return
+        except PassingTrouble as trouble:
+            # It could not be asked just now, which says nothing of what it has.
+            self._ride_out(attempt, trouble)
             return
         job.barred[channel.index] = failure
         self.count(f"barred_{channel.name}", 1)
@@ -348,6 +358,8 @@ class Workers:
         """Whether another source has the same bytes under an ETag of its own.
 
         Only hashes can prove that, so without a manifest the ETag has to be the same.
+
+        :raises PassingTrouble: if that source cannot be asked just now
         """
         job, channel = attempt.job, attempt.channel
         has_been_right = channel.index in job.served or channel.index in job.etags
@@ -355,7 +367,7 @@ class Workers:
             return False
         try:
             own = channel.bucket.head(channel.own_key(job.item.ref.key))
-        except (PassingTrouble, ObjectMissing, CredentialsRefused):
+        except (ObjectMissing, CredentialsRefused):
             return False
         if own.size != job.size:
             return False

@@ -1,11 +1,13 @@
 """Storages that keep to the letter of the protocol and mislead; each once cost wrong data."""
 
+import base64
 import errno
 import hashlib
 import random
 import re
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -279,6 +281,25 @@ class TestAnEtag:
         (tmp_path / "f").write_bytes(data)
         with (tmp_path / "f").open("rb") as file:
             assert etags.agrees(file.fileno(), len(data), etag, said) is True
+
+    def test_has_a_crc_beside_it_that_agrees_with_the_same_bytes_only(self, tmp_path: Path) -> None:
+        data = content(20 * MIB + 5, 1)
+        crcs = b"".join(
+            zlib.crc32(data[at : at + 8 * MIB]).to_bytes(4) for at in range(0, len(data), 8 * MIB)
+        )
+        said = base64.b64encode(zlib.crc32(crcs).to_bytes(4)).decode()
+        file = tmp_path / "f"
+        file.write_bytes(data)
+        altered = tmp_path / "g"
+        altered.write_bytes(data[: 9 * MIB] + bytes([data[9 * MIB] ^ 1]) + data[9 * MIB + 1 :])
+
+        with file.open("rb") as one, altered.open("rb") as other:
+            size = len(data)
+            assert etags.agrees_with_crc(one.fileno(), size, f"{said}-3", 8 * MIB)
+            assert not etags.agrees_with_crc(other.fileno(), size, f"{said}-3", 8 * MIB)
+            # Of another number of parts, or of the whole in one: that is not what was computed.
+            assert not etags.agrees_with_crc(one.fileno(), size, f"{said}-2", 8 * MIB)
+            assert not etags.agrees_with_crc(one.fileno(), size, said, 8 * MIB)
 
     def test_is_no_checksum_of_what_a_key_service_encrypts(self) -> None:
         assert etags.is_encrypted_with_keys({"x-amz-server-side-encryption": "aws:kms"})

@@ -1,6 +1,9 @@
 """What goes wrong on this side: the disk, the journal, the keys; and silence, which is hedged."""
 
 import errno
+import hashlib
+import io
+import json
 import os
 import threading
 import time
@@ -9,11 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 
 from backups.errors import CredentialsRefused, DiskTooSmall, ObjectDamaged
 from backups.storage.attempt import Attempt
 from backups.storage.fetch import MIB, Fetcher, FetchItem, Manner, Sources, Unsound
 from backups.storage.journal import StageInUse
+from backups.storage.manifest import read_manifest
 from backups.storage.s3 import Credentials
 from config.embedded.faults import Faults
 from tests.backups.fetching import CONTENT, Storage, hashes, item, opened, storage, whole
@@ -241,7 +246,7 @@ class TestSilence:
         self, storage: Storage, tmp_path: Path
     ) -> None:
         ref = storage.put()
-        storage.proxy.faults = Faults(stall_at_byte=5 * MIB + 77, stall_share=0.5)
+        storage.proxy.faults = Faults(stall_at_byte=5 * MIB + 77)
         with (
             opened(storage, silence_seconds=300) as sources,
             Fetcher(sources, tmp_path, manner=Manner(silence_seconds=300)) as fetcher,
@@ -288,6 +293,25 @@ class TestAWholeObject:
 
             assert fetcher.counters()["proven_by_etag"] == 1
 
+    @pytest.mark.parametrize("flips", [None, 20 * MIB])
+    def test_without_a_manifest_is_compared_with_the_storages_own_crc(
+        self, flips: int | None, storage: Storage, sources: Sources, tmp_path: Path
+    ) -> None:
+        # As boto3 stores it by default: with a CRC-32 of each part.
+        storage.client.upload_fileobj(
+            io.BytesIO(CONTENT), storage.bucket, "large",
+            Config=TransferConfig(multipart_chunksize=8 * MIB),
+        )  # fmt: skip
+        ref = storage.ref("large")
+        storage.proxy.faults = Faults(flip_every_bytes=flips)
+        with Fetcher(sources, tmp_path) as fetcher:
+            for _step in fetcher.steps([item(ref)]):
+                if storage.proxy.total().flips:
+                    storage.proxy.faults = Faults()
+
+            assert fetcher.counters()["proven_by_checksum"] == 1
+        assert whole(tmp_path)
+
     def test_that_came_damaged_once_is_fetched_again(
         self, storage: Storage, sources: Sources, tmp_path: Path
     ) -> None:
@@ -311,6 +335,26 @@ class TestAWholeObject:
             list(fetcher.steps([item(ref)]))
 
             assert fetcher.counters()["proven_by_nothing"] == 1
+        assert whole(tmp_path)
+
+    def test_with_a_manifest_of_sha256_as_the_first_were_is_proven(
+        self, storage: Storage, sources: Sources, tmp_path: Path
+    ) -> None:
+        ref = storage.put()
+        entry = {"key": ref.key, "size": ref.size, "etag": ref.etag, "sha256": hashes()}
+        said = "\n".join([ref.key, str(ref.size), ref.etag, *hashes()])
+        whole_hash = hashlib.sha256(said.encode()).hexdigest()
+        document = {"version": 2, "block_bytes": MIB, "objects": [entry | {"whole": whole_hash}]}
+        storage.client.put_object(
+            Bucket=storage.bucket, Key="manifest.json", Body=json.dumps(document).encode()
+        )
+
+        recorded = read_manifest(sources, "manifest.json").hashes_of(ref)
+        storage.proxy.faults = Faults(flip_at_byte=5 * MIB, flip_share=0.5)
+        with Fetcher(sources, tmp_path, manner=Manner(tries_of_damaged=30)) as fetcher:
+            list(fetcher.steps([FetchItem(ref=ref, to="large", part_hashes=recorded)]))
+
+            assert fetcher.counters()["proven_by_manifest"] == 1
         assert whole(tmp_path)
 
     def test_with_a_manifest_that_does_not_fit_is_refused(

@@ -50,7 +50,7 @@ class Relay:
 
     ``folder`` holds its cache and its keys, and belongs to one relay at a time; a relay that is
     opened there again knows the same keys and uses what was fetched. What was recorded of an
-    object is compared as it arrives: what ``hashes_of`` names (SHA-256 of its blocks, or nothing),
+    object is compared as it arrives: what ``hashes_of`` names (hashes of its blocks, or nothing),
     else, for barman's base backups, what the manifest beside them says.
     """
 
