@@ -91,6 +91,7 @@ class IncidentKind(TextChoices):
 class Visibility(TextChoices):
     PUBLIC = "public", _("Public")
     INTERNAL = "internal", _("Internal")
+    PRIVATE = "private", _("Private: its members only")
 
 
 class EntryKind(TextChoices):
@@ -127,11 +128,13 @@ class Source(TextChoices):
     API = "api", _("API")
     IMPORT = "import", _("Import")
     JOB = "job", _("Job")
+    WEBHOOK = "webhook", _("Alert")
     COMMAND = "command", _("Command line")
 
 
 class UpdateState(TextChoices):
     DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("Waits for approval")
     PUBLISHED = "published", _("Published")
     DISCARDED = "discarded", _("Discarded")
 
@@ -154,6 +157,14 @@ class PromiseOutcome(TextChoices):
     MISSED = "missed", _("Missed")
     SUPERSEDED = "superseded", _("Replaced")
     WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class Confidence(TextChoices):
+    """How sure of an estimate whoever gives it is."""
+
+    LOW = "low", _("Low: a rough guess")
+    MEDIUM = "medium", _("Medium")
+    HIGH = "high", _("High: it has been measured")
 
 
 class CauseKind(TextChoices):
@@ -203,6 +214,43 @@ class Role(TextChoices):
     SCRIBE = "scribe", _("Scribe")
     OPERATIONS = "operations", _("Operations lead")
     DEPUTY = "deputy", _("Deputy")
+
+
+class RoleReason(TextChoices):
+    """Why a role changes hands."""
+
+    DECLARED = "declared", _("Declared the incident")
+    SHIFT = "shift", _("End of a shift")
+    FATIGUE = "fatigue", _("Rest")
+    SKILL = "skill", _("Somebody knows it better")
+    ESCALATION = "escalation", _("It has grown")
+    EMERGENCY = "emergency", _("Cannot be reached")
+
+
+class AlertProvider(TextChoices):
+    """Who speaks at a hook, and so which shape and which proof is expected of it."""
+
+    ALERTMANAGER = "alertmanager", "Alertmanager, Grafana"
+    PAGERDUTY = "pagerduty", "PagerDuty"
+    GENERIC = "generic", _("Anything that posts JSON")
+
+
+class AlertState(TextChoices):
+    FIRING = "firing", _("Firing")
+    RESOLVED = "resolved", _("Resolved")
+
+
+class NoticeKind(TextChoices):
+    """What staff are told of, by mail and in their chat."""
+
+    DECLARED = "declared", _("An incident is declared")
+    APPROVAL_WANTED = "approval_wanted", _("An update waits for approval")
+    UPDATE_DUE = "update_due", _("The next update is almost due")
+    PROMISE_MISSED = "promise_missed", _("A promise to customers is missed")
+    ROLE_EMPTY = "role_empty", _("Nobody holds a role that is needed")
+    DUTY_LONG = "duty_long", _("Somebody has been on duty for long")
+    ACTION_OVERDUE = "action_overdue", _("An action item is overdue")
+    POSTMORTEM_DUE = "postmortem_due", _("A postmortem is due")
 
 
 class ProgressPolicy(TextChoices):

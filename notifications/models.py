@@ -6,9 +6,12 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from notifications.places import masked
+
 
 class Channel(models.TextChoices):
     EMAIL = "email", _("Email")
+    CHAT = "chat", _("Chat webhook")
 
 
 class DeliveryState(models.TextChoices):
@@ -26,11 +29,14 @@ class Delivery(models.Model):
     """One message to one recipient. Written in the transaction that it tells of."""
 
     channel = models.CharField(max_length=8, choices=Channel)
-    recipient = models.CharField(max_length=320)
+    # A mailbox, or the address of a chat's incoming webhook.
+    recipient = models.CharField(max_length=1000)
     subject = models.CharField(max_length=200)
     body = models.TextField()
     headers = models.JSONField(default=dict)
     idempotency_key = models.CharField(max_length=200, unique=True)
+    # What it tells of, in the words of whoever queued it: "notice-41". Several may share it.
+    about = models.CharField(max_length=60, blank=True, db_index=True)
     state = models.CharField(max_length=8, choices=DeliveryState, default=DeliveryState.QUEUED)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
@@ -58,10 +64,15 @@ class Delivery(models.Model):
         indexes = [
             models.Index(
                 name="delivery_due",
-                fields=["next_attempt_at"],
+                fields=["channel", "next_attempt_at"],
                 condition=Q(state=DeliveryState.QUEUED),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject} to {self.recipient}"
+        return f"{self.subject} to {self.shown_recipient}"
+
+    @property
+    def shown_recipient(self) -> str:
+        """The recipient as anybody at the desk may read it: a webhook's address is a secret."""
+        return masked(self.recipient) if self.channel == Channel.CHAT else self.recipient

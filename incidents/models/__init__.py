@@ -1,5 +1,6 @@
 """The record: rows, their constraints and their vocabulary."""
 
+from incidents.models.alerts import Alert, AlertHook, AlertRefusal
 from incidents.models.components import Component
 from incidents.models.history import StatusInterval
 from incidents.models.incident import Incident, RoleAssignment
@@ -10,9 +11,11 @@ from incidents.models.maintenance import (
     MaintenanceTemplate,
     MaintenanceUpdate,
 )
+from incidents.models.notices import Notice, NoticeChannel
 from incidents.models.progress import AT_WORK, OVER, ProgressReport
 from incidents.models.promises import Cadence, Promise
 from incidents.models.revisions import Revision
+from incidents.models.rules import DeskRules, SeverityRule
 from incidents.models.templates import MessageTemplate
 from incidents.models.tenants import BackupProof, Tenant, TenantProgress
 from incidents.models.timeline import Evidence, TimelineEntry
@@ -22,10 +25,14 @@ __all__ = [
     "AT_WORK",
     "OVER",
     "ActionItem",
+    "Alert",
+    "AlertHook",
+    "AlertRefusal",
     "BackupProof",
     "Cadence",
     "Component",
     "ComponentChange",
+    "DeskRules",
     "Evidence",
     "Impact",
     "Incident",
@@ -35,12 +42,15 @@ __all__ = [
     "MaintenanceTemplate",
     "MaintenanceUpdate",
     "MessageTemplate",
+    "Notice",
+    "NoticeChannel",
     "Postmortem",
     "ProgressReport",
     "Promise",
     "Revision",
     "RoleAssignment",
     "RootCause",
+    "SeverityRule",
     "StatusInterval",
     "StatusUpdate",
     "Tenant",

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
-from incidents.models.fields import is_known, new_public_id
+from incidents.models.fields import Worded, is_known, new_public_id
 from incidents.values import ComponentStatus
 
 
@@ -25,7 +25,7 @@ class ComponentQuerySet(models.QuerySet["Component"]):
         )
 
 
-class Component(models.Model):
+class Component(Worded):
     """A part of the service that customers know by name, or a group of such parts."""
 
     public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)

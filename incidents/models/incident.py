@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Self
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from incidents.models.components import Component
-from incidents.models.fields import is_known, new_public_id
+from incidents.models.fields import Worded, is_known, is_known_or_empty, new_public_id, words_of
 from incidents.values import (
     ImpactLevel,
     IncidentKind,
@@ -18,6 +21,7 @@ from incidents.values import (
     Phase,
     ProgressPolicy,
     Role,
+    RoleReason,
     Severity,
     Source,
     Visibility,
@@ -34,12 +38,35 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
             kind=IncidentKind.DRILL
         )
 
+    def seen_by(self, user: User) -> Self:
+        """Those that somebody at the desk may know of: a private one is for its members."""
+        if user.is_superuser:
+            return self
+        private = Q(visibility=Visibility.PRIVATE)
+        own = self.model.members.through.objects.filter(user=user).values("incident_id")
+        return self.filter(~private | Q(pk__in=own))
+
+    def hidden_from(self, user: User) -> Self:
+        """Those that ``seen_by`` leaves out: few, so that a search asks which to pass over."""
+        if user.is_superuser:
+            return self.none()
+        own = self.model.members.through.objects.filter(user=user).values("incident_id")
+        return self.filter(visibility=Visibility.PRIVATE).exclude(pk__in=own)
+
+    def with_beginning(self) -> Self:
+        """Add ``began_at``, by which lists are in order: when it began, or was written down."""
+        return self.annotate(began_at=Coalesce("started_at", "created_at"))
+
+    def moving_components(self) -> Self:
+        """Those whose word on components the page shows: no drill, nothing private."""
+        return self.exclude(kind=IncidentKind.DRILL).exclude(visibility=Visibility.PRIVATE)
+
     def newest_first(self) -> Self:
         # The id breaks ties, so that pages never shuffle.
         return self.order_by(F("started_at").desc(nulls_last=True), "-id")
 
 
-class Incident(models.Model):
+class Incident(Worded):
     """A stretch of time in which customers got less than they were promised."""
 
     public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)
@@ -62,8 +89,16 @@ class Incident(models.Model):
     progress_policy = models.CharField(
         max_length=12, choices=ProgressPolicy, default=ProgressPolicy.AUTOMATIC
     )
+    # Customers hear seldom, at times that are told: nobody works through a third night on updates.
+    is_long = models.BooleanField(default=False)
     components = models.ManyToManyField(Component, blank=True, related_name="incidents")
+    # Who may know of a private one, besides those who may know everything.
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="private_incidents"
+    )
 
+    # Rises when somebody edits it: who edits says which one was read, and overwrites nobody's.
+    version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -113,6 +148,26 @@ class Incident(models.Model):
             models.Index(name="incident_newest_first", fields=["-started_at", "-id"]),
             # Every publish asks for those with the newest activity.
             models.Index(name="incident_newest_activity", fields=["-updated_at", "-id"]),
+            # The desk lists those that are open, and behind them the others.
+            models.Index(
+                Coalesce("started_at", "created_at").desc(),
+                F("id").desc(),
+                name="incident_newest_open",
+                condition=~Q(phase=Phase.RESOLVED),
+            ),
+            models.Index(
+                Coalesce("started_at", "created_at").desc(),
+                F("id").desc(),
+                name="incident_newest_over",
+                condition=Q(phase=Phase.RESOLVED),
+            ),
+            # Every search asks which are private.
+            models.Index(
+                name="incident_private",
+                fields=["id"],
+                condition=Q(visibility=Visibility.PRIVATE),
+            ),
+            GinIndex(words_of("title", "summary"), name="incident_words"),
         ]
 
     def __str__(self) -> str:
@@ -138,12 +193,25 @@ class Incident(models.Model):
             and self.kind != IncidentKind.DRILL
         )
 
+    @property
+    def is_drill(self) -> bool:
+        return self.kind == IncidentKind.DRILL
+
+    @property
+    def is_private(self) -> bool:
+        return self.visibility == Visibility.PRIVATE
+
+    @property
+    def moves_components(self) -> bool:
+        """Whether the page shows what is said here of components: not of drills, nor in private."""
+        return not (self.is_drill or self.is_private)
+
     def note_milestone(self, milestone: str, at: datetime | None) -> None:
         """Set the reading of a milestone. The caller saves ``{milestone}_at``."""
         setattr(self, f"{Milestone(milestone)}_at", at)
 
 
-class RoleAssignment(models.Model):
+class RoleAssignment(Worded):
     """Who holds a role in an incident, from when until when, and why it changed."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="roles")
@@ -153,13 +221,17 @@ class RoleAssignment(models.Model):
     )
     from_at = models.DateTimeField()
     until_at = models.DateTimeField(null=True, blank=True)
-    reason = models.CharField(max_length=32, blank=True)
+    reason = models.CharField(max_length=12, choices=RoleReason, blank=True)
+    # What its holder left for whoever came next, when it ended.
     handover = models.TextField(blank=True)
+    # Until when its holder, who gave it up, is not to be woken.
+    resting_until_at = models.DateTimeField(null=True, blank=True)
     previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT)
 
     class Meta:
         constraints = [
             is_known("roleassignment", "role", Role),
+            is_known_or_empty("roleassignment", "reason", RoleReason),
             models.UniqueConstraint(
                 name="role_has_one_holder_at_a_time",
                 fields=["incident", "role"],

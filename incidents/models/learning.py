@@ -3,16 +3,23 @@
 from typing import Self
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
-from incidents.models.fields import ends_after_it_starts, is_known, is_known_or_empty
+from incidents.models.fields import (
+    Worded,
+    ends_after_it_starts,
+    is_known,
+    is_known_or_empty,
+    words_of,
+)
 from incidents.models.incident import Incident
 from incidents.models.timeline import TimelineEntry
 from incidents.values import ActionKind, ActionState, CauseKind, Precision, Priority
 
 
-class RootCause(models.Model):
+class RootCause(Worded):
     """One reason why the incident happened, lasted, or was not worse."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="causes")
@@ -39,6 +46,7 @@ class RootCause(models.Model):
             ends_after_it_starts("rootcause"),
             models.CheckConstraint(name="rootcause_says_something", condition=~Q(text="")),
         ]
+        indexes = [GinIndex(words_of("text"), name="rootcause_words")]
 
     def __str__(self) -> str:
         return self.text[:80]
@@ -52,7 +60,7 @@ class ActionItemQuerySet(models.QuerySet["ActionItem"]):
         return self.order_by(F("due_at").asc(nulls_last=True), "id")
 
 
-class ActionItem(models.Model):
+class ActionItem(Worded):
     """Something that is done so that it does not happen again, or hurts less."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="actions")
@@ -115,6 +123,7 @@ class ActionItem(models.Model):
                 violation_error_message="Say why it will not be done.",
             ),
         ]
+        indexes = [GinIndex(words_of("text"), name="actionitem_words")]
 
     def __str__(self) -> str:
         return self.text[:80]
@@ -133,6 +142,9 @@ class Postmortem(models.Model):
     body = models.TextField()
     source_name = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [GinIndex(words_of("body"), name="postmortem_words")]
 
     def __str__(self) -> str:
         return f"postmortem of {self.incident.ref}"

@@ -1,15 +1,24 @@
 """What was promised to customers, and whether it came true."""
 
-from typing import Self
+from datetime import timedelta
+from typing import Literal, Self
 
 from django.db import models
 from django.db.models import Q
 
-from incidents.models.fields import ends_after_it_starts, is_known
+from incidents.cadence import usual_minutes
+from incidents.models.fields import Worded, ends_after_it_starts, is_known, is_known_or_empty
 from incidents.models.incident import Incident
 from incidents.models.timeline import TimelineEntry
 from incidents.models.updates import StatusUpdate
-from incidents.values import Phase, Precision, PromiseKind, PromiseOutcome, Severity
+from incidents.values import (
+    Confidence,
+    Phase,
+    Precision,
+    PromiseKind,
+    PromiseOutcome,
+    Severity,
+)
 
 
 class PromiseQuerySet(models.QuerySet["Promise"]):
@@ -20,7 +29,7 @@ class PromiseQuerySet(models.QuerySet["Promise"]):
         return self.order_by("-made_at", "-id")
 
 
-class Promise(models.Model):
+class Promise(Worded):
     """A time that customers were given: when the service is back, or when they hear next."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="promises")
@@ -36,10 +45,13 @@ class Promise(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     # What a person wrote, or a job's measure; `wording.basis_words` says either.
     basis = models.CharField(max_length=300, blank=True)
+    confidence = models.CharField(max_length=8, choices=Confidence, blank=True)
     made_at = models.DateTimeField()
     made_in = models.ForeignKey(
         StatusUpdate, null=True, blank=True, on_delete=models.PROTECT, related_name="promises"
     )
+    # When whoever writes to customers was reminded of it.
+    reminded_at = models.DateTimeField(null=True, blank=True)
     # The job that made it, and that alone may keep or move it: "restore-41". Empty for people's.
     made_by_job = models.CharField(max_length=60, blank=True)
     outcome = models.CharField(max_length=12, choices=PromiseOutcome, default=PromiseOutcome.OPEN)
@@ -58,6 +70,7 @@ class Promise(models.Model):
             is_known("promise", "kind", PromiseKind),
             is_known("promise", "due_precision", Precision),
             is_known("promise", "outcome", PromiseOutcome),
+            is_known_or_empty("promise", "confidence", Confidence),
             ends_after_it_starts("promise", "due_"),
             models.CheckConstraint(
                 name="promise_is_settled_iff_not_open",
@@ -82,17 +95,29 @@ class Promise(models.Model):
         return f"{self.get_kind_display()} {self.due_at or self.due_said}"
 
 
+class CadenceQuerySet(models.QuerySet["Cadence"]):
+    def in_force(self, severity: Severity, phase: Phase | Literal[""]) -> timedelta:
+        """Return how soon customers hear next: staff's own figure, or the usual one."""
+        own = self.filter(severity=severity, phase=phase).first()
+        return timedelta(minutes=own.minutes if own else usual_minutes(severity, phase))
+
+
 class Cadence(models.Model):
-    """How often customers hear, by severity and phase. Without a row, our table is used."""
+    """How often customers hear, by severity and phase. Without a row, our table is used.
+
+    Without a phase: how often they hear of a long incident, whatever its phase.
+    """
 
     severity = models.CharField(max_length=8, choices=Severity)
-    phase = models.CharField(max_length=16, choices=Phase)
+    phase = models.CharField(max_length=16, choices=Phase, blank=True)
     minutes = models.PositiveIntegerField()
+
+    objects = CadenceQuerySet.as_manager()
 
     class Meta:
         constraints = [
             is_known("cadence", "severity", Severity),
-            is_known("cadence", "phase", Phase),
+            is_known_or_empty("cadence", "phase", Phase),
             models.UniqueConstraint(name="cadence_is_unique", fields=["severity", "phase"]),
             models.CheckConstraint(name="cadence_is_not_zero", condition=Q(minutes__gt=0)),
         ]

@@ -1,13 +1,22 @@
 """The timeline: the single source of truth of an incident."""
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
-from incidents.models.fields import ends_after_it_starts, is_known, is_known_or_empty
+from incidents.models.fields import (
+    Worded,
+    ends_after_it_starts,
+    is_known,
+    is_known_or_empty,
+    words_of,
+)
 from incidents.models.incident import Incident
 from incidents.values import EntryKind, Milestone, Outcome, Precision, Source
 
@@ -18,7 +27,7 @@ class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
         return self.filter(deleted_at__isnull=True)
 
 
-class TimelineEntry(models.Model):
+class TimelineEntry(Worded):
     """Something that happened, with the time at which it was true."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="entries")
@@ -46,6 +55,8 @@ class TimelineEntry(models.Model):
     )
     recorded_at = models.DateTimeField()
     edited_at = models.DateTimeField(null=True, blank=True)
+    # Rises with every edit: who edits says which one was read, and overwrites nobody's.
+    version = models.PositiveIntegerField(default=1)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = TimelineEntryQuerySet.as_manager()
@@ -76,21 +87,82 @@ class TimelineEntry(models.Model):
                 condition=~Q(milestone="") & Q(deleted_at__isnull=True),
             ),
         ]
-        indexes = [models.Index(name="timelineentry_in_order", fields=["incident", "at"])]
+        indexes = [
+            models.Index(name="timelineentry_in_order", fields=["incident", "at"]),
+            GinIndex(words_of("text"), name="timelineentry_words"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]
 
 
+def in_order(entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
+    """Return entries of one incident in the order in which they happened.
+
+    An entry without a time stands behind the dated one that precedes it by position, never at
+    the top or the bottom because its time is not known.
+    """
+    rows = sorted(entries, key=lambda entry: (entry.position, entry.pk))
+    # By position, each entry without a time takes that of the entry before it; those before
+    # every dated entry stand before the first one.
+    first = next((entry.at for entry in rows if entry.at is not None), None)
+    latest = first - timedelta(microseconds=1) if first else datetime.min.replace(tzinfo=UTC)
+    anchors: dict[int, datetime] = {}
+    for entry in rows:
+        latest = entry.at or latest
+        anchors[entry.pk] = latest
+    return sorted(
+        rows,
+        key=lambda entry: (
+            anchors[entry.pk],
+            entry.at is None,
+            entry.until or anchors[entry.pk],
+            entry.position,
+            entry.pk,
+        ),
+    )
+
+
+class EvidenceQuerySet(models.QuerySet["Evidence"]):
+    def live(self) -> Self:
+        """Those that nobody has removed."""
+        return self.filter(deleted_at__isnull=True)
+
+
 class Evidence(models.Model):
-    """What shows that an entry is so: a link to it."""
+    """What shows that an entry is so: a link to it, or the file itself."""
 
     entry = models.ForeignKey(TimelineEntry, on_delete=models.CASCADE, related_name="evidence")
-    url = models.URLField(max_length=2000)
+    url = models.URLField(max_length=2000, blank=True)
+    # Where the file lies in the storage of its own, by its digest: the same file lies there once.
+    file = models.CharField(max_length=100, blank=True)
+    # What it was called where it came from.
+    name = models.CharField(max_length=200, blank=True)
+    content_type = models.CharField(max_length=100, blank=True)
+    size = models.PositiveBigIntegerField(null=True, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
     caption = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = EvidenceQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "evidence"
+        constraints = [
+            models.CheckConstraint(
+                name="evidence_is_a_link_or_a_file",
+                condition=Q(file="", sha256="", size__isnull=True) & ~Q(url="")
+                | Q(url="", sha256__regex="^[0-9a-f]{64}$", size__isnull=False) & ~Q(file=""),
+            ),
+        ]
 
     def __str__(self) -> str:
-        return self.caption or self.url
+        return self.caption or self.name or self.url
+
+    @property
+    def is_image(self) -> bool:
+        return self.content_type.startswith("image/")

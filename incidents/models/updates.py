@@ -8,11 +8,13 @@ from django.db.models import F, Q
 
 from incidents.models.components import Component
 from incidents.models.fields import (
+    Worded,
     ends_after_it_starts,
     is_known,
     new_public_id,
 )
 from incidents.models.incident import Incident
+from incidents.models.tenants import Tenant
 from incidents.models.timeline import TimelineEntry
 from incidents.values import ComponentStatus, ImpactKind, Phase, Precision, UpdateState
 
@@ -25,7 +27,7 @@ class StatusUpdateQuerySet(models.QuerySet["StatusUpdate"]):
         return self.order_by(F("published_at").desc(nulls_first=True), "-id")
 
 
-class StatusUpdate(models.Model):
+class StatusUpdate(Worded):
     """One message to customers about an incident."""
 
     public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)
@@ -47,6 +49,14 @@ class StatusUpdate(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     approved_at = models.DateTimeField(null=True, blank=True)
+    # What else happens when it is published, while it waits: see `incidents.plans`.
+    plan = models.JSONField(default=dict, blank=True)
+    # Why it went out without the approval that its severity asks for.
+    unapproved_reason = models.CharField(max_length=200, blank=True)
+    # Why whoever should have approved it gave it back, while it is a draft again.
+    returned_reason = models.CharField(max_length=200, blank=True)
+    # Rises with every edit: who edits says which one was read, and overwrites nobody's.
+    version = models.PositiveIntegerField(default=1)
     idempotency_key = models.CharField(max_length=200, blank=True)
     deliver_notifications = models.BooleanField(default=True)
     created_at = models.DateTimeField()
@@ -67,6 +77,16 @@ class StatusUpdate(models.Model):
                 | (~Q(state=UpdateState.PUBLISHED) & Q(published_at__isnull=True)),
             ),
             models.CheckConstraint(name="statusupdate_says_something", condition=~Q(body="")),
+            models.CheckConstraint(
+                name="statusupdate_approver_is_not_its_author",
+                condition=Q(approver__isnull=True)
+                | Q(author__isnull=True)
+                | ~Q(approver=F("author")),
+            ),
+            models.CheckConstraint(
+                name="statusupdate_is_approved_or_says_why_not",
+                condition=Q(unapproved_reason="") | Q(approver__isnull=True),
+            ),
             models.UniqueConstraint(
                 name="statusupdate_idempotency_key_is_unique",
                 fields=["incident", "idempotency_key"],
@@ -104,11 +124,20 @@ class ComponentChange(models.Model):
         return f"{self.component}: {self.new_status}"
 
 
-class Impact(models.Model):
+class ImpactQuerySet(models.QuerySet["Impact"]):
+    def live(self) -> Self:
+        return self.filter(deleted_at__isnull=True)
+
+
+class Impact(Worded):
     """What customers went without: which kind, from when until when, back to which time."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="impacts")
     component = models.ForeignKey(Component, null=True, blank=True, on_delete=models.PROTECT)
+    # One customer's own: never on a page that others read. It goes with the tenant.
+    tenant = models.ForeignKey(
+        Tenant, null=True, blank=True, on_delete=models.CASCADE, related_name="impacts"
+    )
     kind = models.CharField(max_length=16, choices=ImpactKind)
     at = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)
@@ -116,6 +145,12 @@ class Impact(models.Model):
     # Data from this moment on is missing; what is older is there.
     data_from_at = models.DateTimeField(null=True, blank=True)
     text = models.TextField(blank=True)
+    edited_at = models.DateTimeField(null=True, blank=True)
+    # Rises with every edit: who edits says which one was read, and overwrites nobody's.
+    version = models.PositiveIntegerField(default=1)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImpactQuerySet.as_manager()
 
     class Meta:
         constraints = [
