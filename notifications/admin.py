@@ -8,8 +8,11 @@ from notifications.models import Delivery
 
 @admin.register(Delivery)
 class DeliveryAdmin(admin.ModelAdmin[Delivery]):
-    list_display = ["subject", "recipient", "state", "attempts", "created_at", "sent_at"]
-    list_filter = ["state"]
+    list_display = ["subject", "shown_recipient", "state", "attempts", "created_at", "sent_at"]
+    list_filter = ["channel", "state"]
+    # The address of a webhook is a secret.
+    exclude = ["recipient"]
+    readonly_fields = ["shown_recipient"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,14 +1,15 @@
 """The transactional outbox: queue with the change, send after it, forget nothing."""
 
 import logging
-import smtplib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from django.core.mail import EmailMessage, get_connection
-from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 
+from notifications.chat import ChatSender
+from notifications.errors import PlaceAway, ServerAway, Undelivered
+from notifications.mail import MailSender
 from notifications.models import Channel, Delivery, DeliveryState
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,22 @@ _BACKOFF = [
 ]
 
 
+class Sender(Protocol):
+    """What a channel needs of the program that sends."""
+
+    def send(self, delivery: Delivery) -> None:
+        """Send one message; raise Undelivered if it did not arrive."""
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+
+
+_SENDERS: Mapping[Channel, Callable[[], Sender]] = {
+    Channel.EMAIL: MailSender,
+    Channel.CHAT: ChatSender,
+}
+
+
 def enqueue(
     *,
     channel: Channel,
@@ -35,8 +52,12 @@ def enqueue(
     idempotency_key: str,
     at: datetime,
     headers: Mapping[str, str] | None = None,
+    about: str = "",
 ) -> None:
-    """Queue one message, in the caller's transaction. The same key again changes nothing."""
+    """Queue one message, in the caller's transaction. The same key again changes nothing.
+
+    ``about`` is what it tells of, by a name of the caller's: the ledger is read by it.
+    """
     Delivery.objects.bulk_create(
         [
             Delivery(
@@ -46,6 +67,7 @@ def enqueue(
                 body=body,
                 headers=dict(headers or {}),
                 idempotency_key=idempotency_key,
+                about=about,
                 next_attempt_at=at,
                 created_at=at,
             )
@@ -54,64 +76,82 @@ def enqueue(
     )
 
 
-def send_due(*, at: datetime) -> int:
-    """Send what is due, one transaction a message, over one connection. Return how many went out.
+def send_due(*, at: datetime, channels: Iterable[Channel] = tuple(Channel)) -> int:
+    """Send what is due in these channels, one transaction a message. Return how many went out.
 
     Several workers may run this at once: each message is in the hands of one of them. A message
-    goes out twice only if a worker dies between the mail server's answer and the commit. A mail
-    server that does not answer is asked once; the rest waits for the next call.
+    goes out twice only if a worker dies between the server's answer and the commit. A mail server
+    that does not answer is asked once, and so is each chat; the rest waits for the next call.
     """
-    connection = get_connection()
+    return sum(_send_channel(channel, at=at) for channel in channels)
+
+
+def try_out(*, channel: Channel, recipient: str, subject: str, body: str) -> None:
+    """Send one message now, outside the outbox, to see whether it arrives.
+
+    :raises Undelivered: if it does not, with the reason
+    """
+    sender = _SENDERS[channel]()
+    try:
+        sender.send(Delivery(channel=channel, recipient=recipient, subject=subject, body=body))
+    finally:
+        sender.close()
+
+
+def _send_channel(channel: Channel, *, at: datetime) -> int:
+    sender = _SENDERS[channel]()
+    # Who did not answer is not asked again in this call.
+    away: set[str] = set()
     sent = 0
     try:
-        while True:
-            with transaction.atomic():
-                delivery = (
-                    Delivery.objects.queued()
-                    .filter(next_attempt_at__lte=at)
-                    .order_by("next_attempt_at", "pk")
-                    .select_for_update(skip_locked=True)
-                    .first()
-                )
-                if delivery is None:
-                    return sent
-                try:
-                    connection.open()
-                except (smtplib.SMTPException, OSError) as fault:
-                    _put_off(delivery, fault, at=at)
-                    return sent
-                sent += _send(delivery, connection, at=at)
+        while (delivery := _send_next(sender, channel, away, at=at)) is not None:
+            sent += delivery.state == DeliveryState.SENT
     finally:
-        connection.close()
+        sender.close()
+    return sent
 
 
-def _send(delivery: Delivery, connection: BaseEmailBackend, *, at: datetime) -> bool:
-    message = EmailMessage(
-        subject=delivery.subject,
-        body=delivery.body,
-        to=[delivery.recipient],
-        headers={"Auto-Submitted": "auto-generated"} | delivery.headers,
-        connection=connection,
-    )
-    try:
-        message.send()
-    except (smtplib.SMTPException, OSError, ValueError) as fault:
-        # ValueError: Django refuses headers that would forge others.
-        _put_off(delivery, fault, at=at)
-        return False
-    delivery.attempts += 1
-    delivery.state = DeliveryState.SENT
-    delivery.sent_at = at
-    delivery.save(update_fields=["attempts", "state", "sent_at"])
-    return True
+def _send_next(
+    sender: Sender, channel: Channel, away: set[str], *, at: datetime
+) -> Delivery | None:
+    """Try the next message of a channel; None if there is none, or no use in trying."""
+    with transaction.atomic():
+        delivery = (
+            Delivery.objects.queued()
+            .filter(channel=channel, next_attempt_at__lte=at)
+            .exclude(recipient__in=away)
+            .order_by("next_attempt_at", "pk")
+            .select_for_update(skip_locked=True)
+            .first()
+        )
+        if delivery is None:
+            return None
+        try:
+            sender.send(delivery)
+        except Undelivered as fault:
+            _put_off(delivery, fault, at=at)
+            if isinstance(fault, PlaceAway):
+                away.add(delivery.recipient)
+            return None if isinstance(fault, ServerAway) else delivery
+        except Exception as fault:  # noqa: BLE001 - one message must not hold up all behind it
+            # By its kind alone: the words of a fault may name a chat's secret address.
+            logger.error("delivery %s: %s", delivery.pk, type(fault).__qualname__)  # noqa: TRY400
+            _put_off(delivery, Undelivered("A fault of Highwater's own; see its log."), at=at)
+            return delivery
+        delivery.attempts += 1
+        delivery.state = DeliveryState.SENT
+        delivery.sent_at = at
+        delivery.save(update_fields=["attempts", "state", "sent_at"])
+    return delivery
 
 
-def _put_off(delivery: Delivery, fault: Exception, *, at: datetime) -> None:
+def _put_off(delivery: Delivery, fault: Undelivered, *, at: datetime) -> None:
     delivery.attempts += 1
     logger.warning("delivery %s: attempt %s failed", delivery.pk, delivery.attempts)
     delivery.last_error = str(fault)[:1000]
-    if delivery.attempts > len(_BACKOFF):
+    if fault.is_final or delivery.attempts > len(_BACKOFF):
         delivery.state = DeliveryState.FAILED
     else:
-        delivery.next_attempt_at = at + _BACKOFF[delivery.attempts - 1]
+        wait = max(_BACKOFF[delivery.attempts - 1], fault.after or timedelta())
+        delivery.next_attempt_at = at + wait
     delivery.save(update_fields=["attempts", "state", "next_attempt_at", "last_error"])

@@ -1,55 +1,24 @@
 """The outbox sends each message once, and forgets none."""
 
-import socket
-from collections.abc import Iterator
+import logging
+import threading
+import time
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.core import mail
+from django.db import connection
+from kombu import Connection
+from kombu.exceptions import OperationalError
 from pytest_django import Settings
 
 from notifications import outbox
+from notifications.chat import ChatSender
 from notifications.models import Channel, Delivery, DeliveryState
+from notifications.tasks import send_due
 from tests.factories import HOUR, MINUTE, NOON
+from tests.sinks import Chat, Door, Sink, answer, answering
 
 pytestmark = pytest.mark.django_db
-
-
-class Sink(Message):
-    """A real SMTP server that keeps what it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: list[str] = []
-        self.refusing = False
-
-    async def handle_RCPT(  # noqa: N802 - the name that aiosmtpd calls
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if self.refusing:
-            return "451 try again later"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    def handle_message(self, message: object) -> None:
-        self.kept.append(str(message))
-
-
-@pytest.fixture
-def sink(settings: Settings) -> Iterator[Sink]:
-    handler = Sink()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST = "127.0.0.1"
-    settings.EMAIL_PORT = port
-    yield handler
-    controller.stop()
 
 
 def _enqueue(key: str = "update-1:anna") -> None:
@@ -128,3 +97,161 @@ def test_a_message_that_cannot_be_sent_holds_up_no_other(sink: Sink) -> None:
     assert (bad.state, bad.attempts) == (DeliveryState.QUEUED, 1)
     assert outbox.send_due(at=NOON) == 0
     assert len(sink.kept) == 1
+
+
+def _enqueue_chat(key: str, url: str) -> None:
+    outbox.enqueue(
+        channel=Channel.CHAT,
+        recipient=url,
+        subject="Tours do not open",
+        body="We are looking into it.",
+        idempotency_key=key,
+        at=NOON,
+        about="notice-1",
+    )
+
+
+class TestChannels:
+    def test_each_goes_its_own_way(self, sink: Sink, chat: Chat) -> None:
+        _enqueue()
+        _enqueue_chat("notice-1-to-channel-1", chat.url())
+
+        assert outbox.send_due(at=NOON, channels=[Channel.EMAIL]) == 1
+        assert (len(sink.kept), chat.posts) == (1, [])
+        assert outbox.send_due(at=NOON, channels=[Channel.CHAT]) == 1
+        assert (len(sink.kept), len(chat.posts)) == (1, 1)
+
+    def test_a_dead_chat_holds_up_neither_mail_nor_another_chat(
+        self, sink: Sink, chat: Chat
+    ) -> None:
+        _enqueue_chat("a", "http://127.0.0.9:9999/hook/of-a-dead-server")
+        _enqueue_chat("b", chat.url())
+        _enqueue()
+
+        assert outbox.send_due(at=NOON) == 2
+
+        assert (len(sink.kept), len(chat.posts)) == (1, 1)
+        dead = Delivery.objects.get(idempotency_key="a")
+        assert (dead.state, dead.attempts) == (DeliveryState.QUEUED, 1)
+        assert dead.last_error == "Nothing answers there."
+
+    def test_a_dead_mail_server_holds_up_no_chat(self, settings: Settings, chat: Chat) -> None:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_PORT = 1
+        _enqueue()
+        _enqueue_chat("b", chat.url())
+
+        assert outbox.send_due(at=NOON) == 1
+        assert len(chat.posts) == 1
+
+    def test_a_chat_that_fails_is_asked_once_a_call(self, chat: Chat) -> None:
+        chat.answer = answering(500)
+        for number in range(3):
+            _enqueue_chat(f"{number}", chat.url())
+
+        assert outbox.send_due(at=NOON) == 0
+
+        assert len(chat.posts) == 1
+        assert sorted(Delivery.objects.values_list("attempts", flat=True)) == [0, 0, 1]
+
+    def test_a_chat_that_asks_for_patience_is_left_alone_so_long(self, chat: Chat) -> None:
+        chat.answer = answering(429, Retry_After="120")
+        _enqueue_chat("a", chat.url())
+        assert outbox.send_due(at=NOON) == 0
+
+        chat.answer = answering(200)
+        assert outbox.send_due(at=NOON + MINUTE) == 0
+        assert outbox.send_due(at=NOON + 2 * MINUTE) == 1
+
+    @pytest.mark.parametrize("status", [301, 400, 403, 404, 410])
+    def test_what_is_refused_for_good_is_not_tried_again(self, chat: Chat, status: int) -> None:
+        chat.answer = answering(status, b"no_service", Location="http://127.0.0.1/")
+        _enqueue_chat("a", chat.url())
+        _enqueue_chat("b", chat.url())
+
+        assert outbox.send_due(at=NOON) == 0
+        assert outbox.send_due(at=NOON + 24 * HOUR) == 0
+
+        assert len(chat.posts) == 2
+        assert {row.state for row in Delivery.objects.all()} == {DeliveryState.FAILED}
+
+    def test_a_fault_of_ours_holds_up_no_other_message(
+        self, chat: Chat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Broken(ChatSender):
+            def send(self, delivery: Delivery) -> None:
+                if delivery.idempotency_key == "first":
+                    raise RuntimeError(delivery.recipient)
+                super().send(delivery)
+
+        monkeypatch.setitem(outbox._SENDERS, Channel.CHAT, Broken)
+        _enqueue_chat("first", chat.url())
+        _enqueue_chat("second", chat.url())
+
+        assert outbox.send_due(at=NOON) == 1
+
+        first = Delivery.objects.get(idempotency_key="first")
+        assert (first.state, first.attempts) == (DeliveryState.QUEUED, 1)
+        assert "RuntimeError" in caplog.text
+        assert chat.url() not in caplog.text
+
+    def test_the_task_sends_one_channel(self, chat: Chat) -> None:
+        _enqueue_chat("a", chat.url())
+
+        send_due("email")
+        assert chat.posts == []
+        send_due("chat")
+        assert len(chat.posts) == 1
+
+    def test_a_broker_that_is_away_loses_nothing(self, chat: Chat) -> None:
+        _enqueue_chat("a", chat.url())
+        away = Connection("redis://127.0.0.1:1/0", transport_options={"max_retries": 0})
+
+        with away, pytest.raises(OperationalError):
+            send_due.apply_async(("chat",), connection=away, retry=False)  # type: ignore[call-arg]
+
+        assert Delivery.objects.get().state == DeliveryState.QUEUED
+        send_due("chat")
+        assert len(chat.posts) == 1
+
+    def test_a_secret_address_is_written_nowhere(
+        self, chat: Chat, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        chat.answer = lambda door: answering(404, door.path.encode())(door)
+        _enqueue_chat("a", chat.url("/services/T1/B2/secret-token-Xk3z"))
+        outbox.send_due(at=NOON)
+
+        delivery = Delivery.objects.get()
+        assert delivery.last_error.startswith("It refuses the message (404")
+        for words in (delivery.last_error, str(delivery), delivery.shown_recipient, caplog.text):
+            assert "secret-token" not in words
+        assert delivery.shown_recipient == f"127.0.0.1:{chat.port}/…Xk3z"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_send_it_once(chat: Chat) -> None:
+    def answer_slowly(door: Door) -> None:
+        time.sleep(0.3)
+        answer(door, 200, b"ok")
+
+    chat.answer = answer_slowly
+    for key in "abc":
+        _enqueue_chat(key, chat.url())
+    sent: list[int] = []
+    start = threading.Barrier(3)
+
+    def work() -> None:
+        start.wait(timeout=10)
+        try:
+            sent.append(outbox.send_due(at=NOON))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert sum(sent) == len(chat.posts) == 3
