@@ -29,6 +29,9 @@ MILESTONES = (
 # Clocks differ by this much without anybody's meaning the future.
 _SLACK = timedelta(minutes=5)
 _LONGEST_TAG = 40
+# Beyond these, a slip in the year or the month is likelier than what was written.
+_LONG = timedelta(days=31)
+_OLD = timedelta(days=180)
 _NOON = 12
 
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?!\d|:\d)(?:\s?[ap]m\b)?"
@@ -44,10 +47,19 @@ _TIME = re.compile(
 )
 _BARE_DAY = re.compile(r"(?P<approx>~|±|≈)?\s*(?P<day>\d{4}-\d{1,2}-\d{1,2})(?=\s|:|,|$)")
 _AGO = re.compile(
-    r"-\s?(?=\d)(?:(?P<days>\d+)\s?d)?\s?(?:(?P<hours>\d+)\s?h)?\s?(?:(?P<minutes>\d+)\s?m(?:in)?)?"
-    r"(?![\w:])",
+    r"-\s?(?=\d)"
+    r"(?:(?P<weeks>\d+)\s?w(?:eeks?)?)?\s?"
+    r"(?:(?P<days>\d+)\s?d(?:ays?)?)?\s?"
+    r"(?:(?P<hours>\d+)\s?h(?:ours?)?)?\s?"
+    r"(?:(?P<minutes>\d+)\s?m(?:in(?:utes?)?)?)?\s?"
+    r"(?:(?P<seconds>\d+)\s?s(?:ec(?:onds?)?)?)?"
+    r"(?<=[a-z])(?![\w:])",
     re.IGNORECASE,
 )
+_UNIT = r"(?:s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|mo|months?|y|years?)"
+_AHEAD = re.compile(rf"\+\s?\d+(?:[.,]\d+)?\s?{_UNIT}(?![\w:])", re.IGNORECASE)
+# What begins like a time ago, and is none that can be read.
+_LIKE_AGO = re.compile(rf"-\s?\d+(?:[.,]\d+)?\s?{_UNIT}(?:\s?\d+)?(?![\w:])", re.IGNORECASE)
 _NOW = re.compile(r"now\b(?=\s*[:,–-]|\s*$)", re.IGNORECASE)
 _BEHIND_TIME = re.compile(r"\s*(?:[:,]\s+|[-–—]\s+)?\s*")
 # A mark stands by itself; a backslash before it makes it plain text.
@@ -57,9 +69,26 @@ _MERIDIEM = re.compile(r"([\d:]+)\s?([ap])m", re.IGNORECASE)
 
 
 class Unreadable(Refused):
-    """The line does not say what it seems to mean; the sentence says how to write it."""
+    """The line does not say what it seems to mean; the sentence says how to write it.
+
+    ``ways`` are lines to send instead, where the sentence asks which of a few is meant.
+    """
 
     code = "unreadable-entry"
+
+    def __init__(self, message: str = "", *, ways: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.ways = ways
+
+
+class _Ambiguous(Unreadable):
+    """A wall clock that was not, or was twice; ``instants`` are those that it can mean."""
+
+    code = "ambiguous-entry"
+
+    def __init__(self, message: str, *meant: datetime) -> None:
+        super().__init__(message)
+        self.instants = [f"{at:%Y-%m-%d %H:%M}" for at in meant]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +148,22 @@ def _read_time(line: str, moment: _Moment) -> tuple[When, int]:
     """Return the time at the head of the line and where the words begin."""
     if found := _AGO.match(line):
         return _ago(found, moment), _end(found, line)
+    if found := _AHEAD.match(line):
+        raise Unreadable(_to_come(found[0]))
+    if found := _LIKE_AGO.match(line):
+        raise Unreadable(
+            f"How long ago is {found[0]}? Write whole numbers, as in -15m, -2h, -1h30m, -1d or "
+            "-3w, or the day: 2026-01-12."
+        )
     if found := _TIME.match(line):
-        return _stated(found, moment), _end(found, line)
+        try:
+            return _stated(found, moment), _end(found, line)
+        except _Ambiguous as fault:
+            ways = () if found["end"] else tuple(
+                f"{found['approx'] or ''}{way} UTC {line[_end(found, line) :]}"
+                for way in fault.instants
+            )  # fmt: skip
+            raise Unreadable(str(fault), ways=ways) from fault
     if found := _BARE_DAY.match(line):
         return _whole_day(found, moment), _end(found, line)
     found = _NOW.match(line)
@@ -139,9 +182,10 @@ def _end(found: re.Match[str], line: str) -> int:
 def _ago(found: re.Match[str], moment: _Moment) -> When:
     parts = {name: int(value or 0) for name, value in found.groupdict().items()}
     if not any(parts.values()):
-        raise Unreadable("How long ago? Write -15m, -2h, -1h30m or -1d.")
+        raise Unreadable("How long ago? Write -15m, -2h, -1h30m, -1d or -3w.")
     try:
-        at = (moment.now - timedelta(**parts)).replace(second=0, microsecond=0)
+        at = moment.now - timedelta(**parts)
+        at = at.replace(second=at.second if parts["seconds"] else 0, microsecond=0)
     except OverflowError as fault:
         raise Unreadable(str(OutOfTime.message)) from fault
     return When(at=at, tz=moment.tz, said=found[0].strip())
@@ -203,16 +247,21 @@ def _instant(day: date, clock: time, moment: _Moment) -> datetime:
     local = datetime.combine(day, clock, tzinfo=moment.zone)
     early, late = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     if early.astimezone(moment.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise Unreadable(
+        raise _Ambiguous(
             f"There was no {clock:%H:%M} on {day} in {moment.tz}: the clocks went forward over it. "
-            f"Write it in UTC, as in {early:%Y-%m-%d %H:%M} UTC."
+            f"Which do you mean? {_said_as(late, moment)} is {late:%Y-%m-%d %H:%M} UTC, and "
+            f"{_said_as(early, moment)} is {early:%Y-%m-%d %H:%M} UTC.",
+            late,
+            early,
         )
     # In the hour that comes twice, whatever is still to come is not meant.
     if early != late and late <= moment.now + _SLACK:
-        raise Unreadable(
-            f"{clock:%H:%M} came twice on {day} in {moment.tz}: the clocks went back. "
-            f"Write {early:%Y-%m-%d %H:%M} UTC for the first, "
-            f"or {late:%Y-%m-%d %H:%M} UTC for the second."
+        raise _Ambiguous(
+            f"{clock:%H:%M} came twice on {day} in {moment.tz}: the clocks went back. Which do you "
+            f"mean? Write {early:%Y-%m-%d %H:%M} UTC for the first, "
+            f"or {late:%Y-%m-%d %H:%M} UTC for the second.",
+            early,
+            late,
         )
     return early
 
@@ -256,10 +305,18 @@ def _zone_name(word: str) -> str:
 
 def _refuse_future(at: datetime, said: str, moment: _Moment) -> None:
     if at > moment.now + _SLACK:
-        raise Unreadable(
-            f"{said} is still to come. The timeline holds what has happened; "
-            "what is to come is a promise or an action."
-        )
+        raise Unreadable(_to_come(said))
+
+
+def _to_come(said: str) -> str:
+    return (
+        f"{said} is still to come. The timeline holds what has happened; "
+        "what is to come is a promise or an action."
+    )
+
+
+def _said_as(at: datetime, moment: _Moment) -> str:
+    return f"{at.astimezone(moment.zone):%H:%M}"
 
 
 def _take_marks(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -297,6 +354,10 @@ def _remarks(when: When, moment: _Moment) -> tuple[str, ...]:
 def _remark(when: When, moment: _Moment) -> Iterator[str]:
     if when.until is not None and when.until > moment.now + _SLACK:
         yield "This range ends in the future."
+    if when.at is not None and when.until is not None and when.until - when.at > _LONG:
+        yield f"This range lasts {(when.until - when.at).days} days. Are both its days right?"
+    if when.at is not None and moment.now - when.at > _OLD:
+        yield f"This is {(moment.now - when.at).days} days ago. Is the year right?"
     day = when.at.astimezone(moment.zone).date() if when.at else moment.today
     if day < moment.today and not re.search(r"\d{4}-|yesterday|^-", when.said, re.IGNORECASE):
         yield "Read as yesterday, since that time of today has not come yet."

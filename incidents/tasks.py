@@ -3,12 +3,22 @@
 from celery import shared_task
 from django.utils import timezone
 
-from incidents import operations
+from incidents import operations, reminders
 
 
 @shared_task
 def settle_promises() -> None:
     operations.settle_due_promises(at=timezone.now())
+
+
+@shared_task
+def tell_what_is_due() -> None:
+    reminders.tell_what_is_due(at=timezone.now())
+
+
+@shared_task
+def tell_what_is_overdue() -> None:
+    reminders.tell_what_is_overdue(at=timezone.now())
 
 
 @shared_task

@@ -184,10 +184,15 @@ def update_wording(code: str, figures: Callable[[], Mapping[str, Any]]) -> Wordi
     ``figures`` is asked once for each language, while that is active.
     """
     own = UpdateTemplate.objects.filter(code=code).values_list("body", flat=True).first()
+    return in_every_language(lambda: fill(own or str(UPDATES[code]), figures()))
+
+
+def in_every_language(say: Callable[[], str]) -> Wording:
+    """Return what is said in each language of a page; ``say`` is asked while that is active."""
 
     def said(language: str) -> str:
         with translation.override(language):
-            return fill(own or str(UPDATES[code]), figures())
+            return say()
 
     text = said(settings.LANGUAGE_CODE)
     others = {language: said(language) for language, _name in settings.LANGUAGES}
@@ -196,6 +201,14 @@ def update_wording(code: str, figures: Callable[[], Mapping[str, Any]]) -> Wordi
         text=text,
         translations={language: words for language, words in others.items() if words != text},
     )
+
+
+def duplicate_words(title: str) -> str:
+    """Say at the end of a duplicate where it goes on; ``title`` is empty if it is not named."""
+    if not title:
+        return gettext("We have taken this together with another report of the same.")
+    words = gettext("This is the same as “%(title)s”. From now on we say there how it goes on.")
+    return words % {"title": title}
 
 
 def entry_text(code: str, figures: Mapping[str, Any]) -> str:

@@ -55,7 +55,9 @@ class PlanSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=12), default=list, help_text="Public ids."
     )
     component_status = serializers.ChoiceField(choices=_DURING, default=_DURING[0])
-    visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PUBLIC)
+    visibility = serializers.ChoiceField(
+        choices=[Visibility.PUBLIC, Visibility.INTERNAL], default=Visibility.PUBLIC
+    )
     tz = serializers.CharField(default="UTC", max_length=64)
     starts_by_itself = serializers.BooleanField(default=True)
     ends_by_itself = serializers.BooleanField(default=True)

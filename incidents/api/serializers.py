@@ -4,11 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from incidents.models import Component, Incident, StatusUpdate, TimelineEntry
+from incidents.models import Component, Evidence, Incident, StatusUpdate, TimelineEntry
 from incidents.operations import PastUpdate
 from incidents.values import (
     ComponentStatus,
     EntryKind,
+    IncidentKind,
     Milestone,
     Outcome,
     Phase,
@@ -17,6 +18,9 @@ from incidents.values import (
     Visibility,
     When,
 )
+
+# What customers are told is posted as an update, and leaves its entry by itself.
+WRITTEN = [choice for choice in EntryKind.choices if choice[0] != EntryKind.UPDATE]
 
 
 class IncidentSerializer(serializers.ModelSerializer[Incident]):
@@ -29,13 +33,21 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
         ]  # fmt: skip
 
 
+class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
+    class Meta:
+        model = Evidence
+        fields = ["id", "url", "name", "content_type", "size", "sha256", "caption", "created_at"]
+
+
 class EntrySerializer(serializers.ModelSerializer[TimelineEntry]):
+    evidence = EvidenceSerializer(many=True, read_only=True)
+
     class Meta:
         model = TimelineEntry
         fields = [
             "id", "at", "until", "precision", "approx", "said", "kind", "text", "tags", "outcome",
             "milestone", "is_public", "is_pinned", "source", "external_id", "recorded_at",
-            "edited_at",
+            "edited_at", "deleted_at", "version", "evidence",
         ]  # fmt: skip
 
 
@@ -54,13 +66,21 @@ class DeclareSerializer(serializers.Serializer[Any]):
     )
     started_at = serializers.DateTimeField(default=None, allow_null=True)
     dedup_key = serializers.CharField(default="", allow_blank=True, max_length=200)
+    kind = serializers.ChoiceField(
+        choices=[IncidentKind.LIVE, IncidentKind.DRILL], default=IncidentKind.LIVE
+    )
+    visibility = serializers.ChoiceField(
+        choices=Visibility.choices,
+        default=Visibility.PUBLIC,
+        help_text="A private one is for whoever declares it, and whom they let in.",
+    )
     deliver_notifications = serializers.BooleanField(
         default=True, help_text="Whether those who follow the page are sent the body."
     )
 
 
 class AddEntrySerializer(serializers.Serializer[Any]):
-    text = serializers.CharField()
+    text = serializers.CharField(max_length=20_000)
     at = serializers.DateTimeField(
         default=None, allow_null=True, help_text="When it was. Now, if absent."
     )
@@ -68,7 +88,7 @@ class AddEntrySerializer(serializers.Serializer[Any]):
     precision = serializers.ChoiceField(choices=Precision.choices, default=Precision.MINUTE)
     approx = serializers.BooleanField(default=False)
     said = serializers.CharField(default="", allow_blank=True, max_length=200)
-    kind = serializers.ChoiceField(choices=EntryKind.choices, default=EntryKind.EVENT)
+    kind = serializers.ChoiceField(choices=WRITTEN, default=EntryKind.EVENT)
     tags = serializers.ListField(child=serializers.CharField(max_length=40), default=list)
     outcome = serializers.ChoiceField(choices=Outcome.choices, default="", allow_blank=True)
     milestone = serializers.ChoiceField(choices=Milestone.choices, default="", allow_blank=True)
@@ -109,7 +129,7 @@ class PostUpdateSerializer(serializers.Serializer[Any]):
 
         :raises ValidationError: if there is no component with such an id
         """
-        return _by_our_id(value)
+        return components_by_our_id(value)
 
 
 class PastUpdateSerializer(serializers.Serializer[Any]):
@@ -138,13 +158,17 @@ class BackfillSerializer(serializers.Serializer[Any]):
 
         :raises ValidationError: if there is no component with such an id
         """
-        return _by_our_id(value)
+        return components_by_our_id(value)
 
     def validate_updates(self, value: list[dict[str, Any]]) -> list[PastUpdate]:
         return [PastUpdate(**update | {"phase": Phase(update["phase"])}) for update in value]
 
 
-def _by_our_id(value: dict[str, str]) -> dict[int, ComponentStatus]:
+def components_by_our_id(value: dict[str, str]) -> dict[int, ComponentStatus]:
+    """Return the statuses by our ids for those by public ids.
+
+    :raises ValidationError: if there is no component with such an id
+    """
     known = dict(Component.objects.filter(public_id__in=value).values_list("public_id", "pk"))
     if missing := sorted(set(value) - set(known)):
         raise serializers.ValidationError(f"There is no component {', '.join(missing)}.")

@@ -37,7 +37,7 @@ class IncidentViewSet(viewsets.ReadOnlyModelViewSet[Incident]):
     pagination_class = NewestFirst
 
     def get_queryset(self) -> QuerySet[Incident]:
-        return Incident.objects.all()
+        return Incident.objects.seen_by(_author(self.request))
 
     def create(self, request: Request) -> Response:
         """Declare an incident."""

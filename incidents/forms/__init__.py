@@ -1,18 +1,20 @@
 """What the desk asks for, and whether the answers can be meant. Forms validate and never save."""
 
+from incidents.forms.alerts import AlertHookForm
 from incidents.forms.backfill import MOST_UPDATES, BackfillForm, PastUpdates
 from incidents.forms.components import ComponentForm, ComponentStatusForm, HistoryForm
-from incidents.forms.impacts import ImpactForm
+from incidents.forms.entries import EditEntryForm, FileForm, LinkForm, PlaceForm
+from incidents.forms.fields import full_name
+from incidents.forms.impacts import ImpactForm, impact_initial
 from incidents.forms.incident import (
     DeclareForm,
     EditIncidentForm,
     PolicyForm,
     ReopenForm,
     ResolveForm,
-    RoleForm,
 )
 from incidents.forms.learning import ActionFilterForm, ActionForm, CauseForm, MoveActionForm
-from incidents.forms.lists import IncidentFilterForm
+from incidents.forms.lists import IncidentFilterForm, SearchForm
 from incidents.forms.maintenance import (
     DeedForm,
     EditMaintenanceForm,
@@ -25,48 +27,76 @@ from incidents.forms.maintenance import (
     plan_of,
 )
 from incidents.forms.messages import MessageTemplateForm
+from incidents.forms.notices import MyAddressForm, NoticeChannelForm
 from incidents.forms.postmortem import ConfirmForm, PastedForm
 from incidents.forms.promises import PromiseForm, SettleForm, WithdrawForm
-from incidents.forms.timeline import EditEntryForm, QuickEntryForm
-from incidents.forms.updates import CorrectForm, TemplateForm, UpdateForm
+from incidents.forms.roles import (
+    CorrectRoleForm,
+    HandoverForm,
+    MemberForm,
+    OtherIncidentForm,
+    PartingForm,
+    RoleForm,
+)
+from incidents.forms.rules import RulesForm
+from incidents.forms.timeline import LONGEST_LINE, QuickEntryForm, TimelineFilterForm
+from incidents.forms.updates import CorrectForm, ReasonForm, TemplateForm, UpdateForm
 
 __all__ = [
+    "LONGEST_LINE",
     "MOST_UPDATES",
     "ActionFilterForm",
     "ActionForm",
+    "AlertHookForm",
     "BackfillForm",
     "CauseForm",
     "ComponentForm",
     "ComponentStatusForm",
     "ConfirmForm",
     "CorrectForm",
+    "CorrectRoleForm",
     "DeclareForm",
     "DeedForm",
     "EditEntryForm",
     "EditIncidentForm",
     "EditMaintenanceForm",
     "ExtendForm",
+    "FileForm",
+    "HandoverForm",
     "HistoryForm",
     "ImpactForm",
     "IncidentFilterForm",
+    "LinkForm",
     "MaintenanceTemplateForm",
     "MaintenanceUpdateForm",
+    "MemberForm",
     "MessageTemplateForm",
     "MoveActionForm",
     "MoveForm",
+    "MyAddressForm",
+    "NoticeChannelForm",
+    "OtherIncidentForm",
+    "PartingForm",
     "PastUpdates",
     "PastedForm",
+    "PlaceForm",
     "PolicyForm",
     "PromiseForm",
     "QuickEntryForm",
+    "ReasonForm",
     "ReopenForm",
     "ResolveForm",
     "RoleForm",
+    "RulesForm",
     "ScheduleForm",
+    "SearchForm",
     "SettleForm",
     "TemplateForm",
+    "TimelineFilterForm",
     "UpdateForm",
     "WindowForm",
     "WithdrawForm",
+    "full_name",
+    "impact_initial",
     "plan_of",
 ]

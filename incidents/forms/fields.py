@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from incidents.forms.fuzzy import FORMS, read_fuzzy
+from incidents.forms.rendering import DeskRenderer
 from incidents.models import Component
 from incidents.times import OutOfTime, is_in_time
 from incidents.values import ComponentStatus, When, zone
@@ -20,6 +21,7 @@ class DeskForm(forms.Form):
     """A form whose ids are its own, so that several stand on one page."""
 
     ids: ClassVar[str] = "id"
+    default_renderer = DeskRenderer()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("auto_id", f"{self.ids}_%s")
@@ -119,12 +121,15 @@ class ComponentsForm(DeskForm):
             for component in components
             if not component.is_group
         }
+        # Said once for all of them: there may be a hundred.
+        words = {status.value: str(status.label) for status in ComponentStatus}
+        choices = [("", str(self.unchanged)), *words.items()]
         for name, component in self._rows.items():
             self.fields[name] = forms.ChoiceField(
                 label=full_name(component),
                 required=False,
-                help_text=component.get_status_display(),
-                choices=[("", self.unchanged), *ComponentStatus.choices],
+                help_text=words[component.status],
+                choices=choices,
             )
 
     def affected_fields(self) -> Iterator[forms.BoundField]:

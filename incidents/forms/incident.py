@@ -8,11 +8,16 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
 from incidents.forms.fields import DeskForm, LocalTimeField
-from incidents.forms.learning import PersonField
 from incidents.forms.messages import MessageForm
-from incidents.values import ProgressPolicy, Role, Severity, TemplateKind, Visibility, zone
+from incidents.values import (
+    IncidentKind,
+    ProgressPolicy,
+    Severity,
+    TemplateKind,
+    Visibility,
+    zone,
+)
 
 SEVERITY_HELP = _(
     "SEV1: service down, or data at risk, for many customers. SEV2: an important function badly "
@@ -78,9 +83,21 @@ class DeclareForm(MessageForm):
         choices=[
             (Visibility.PUBLIC, _("Customers: it goes on the status page")),
             (Visibility.INTERNAL, _("Staff only")),
+            (Visibility.PRIVATE, _("You, and those whom you add or give a role")),
         ],
         initial=Visibility.PUBLIC,
+        help_text=_("Of a private incident the page shows nothing, not even how components are."),
     )
+    kind = forms.ChoiceField(
+        label=_("Is it real?"),
+        required=False,
+        choices=[
+            (IncidentKind.LIVE, _("It is real")),
+            (IncidentKind.DRILL, _("It is a drill: customers see and hear nothing of it")),
+        ],
+        initial=IncidentKind.LIVE,
+    )
+    parent = forms.CharField(required=False, max_length=30, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,6 +114,9 @@ class DeclareForm(MessageForm):
 
     def clean_tz(self) -> str:
         return clean_zone(self.cleaned_data["tz"])
+
+    def clean_kind(self) -> str:
+        return self.cleaned_data["kind"] or IncidentKind.LIVE
 
     def clean_started(self) -> datetime | None:
         started: datetime | None = self.cleaned_data["started"]
@@ -115,6 +135,7 @@ class EditIncidentForm(DeskForm):
 
     ids = "incident"
 
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
     title = forms.CharField(label=_("Title, as customers would say it"), max_length=140)
     summary = forms.CharField(
         label=_("Summary, for staff"),
@@ -129,7 +150,12 @@ class EditIncidentForm(DeskForm):
         choices=[
             (Visibility.PUBLIC, _("Customers: it goes on the status page")),
             (Visibility.INTERNAL, _("Staff only")),
+            (Visibility.PRIVATE, _("Its members only")),
         ],
+        help_text=_(
+            "Private: you and whoever holds a role become its members; you can add others. "
+            "Components keep the status that the page shows."
+        ),
     )
 
 
@@ -160,19 +186,3 @@ class PolicyForm(DeskForm):
     ids = "policy"
 
     policy = forms.ChoiceField(label=_("Updates that jobs propose"), choices=ProgressPolicy.choices)
-
-
-class RoleForm(DeskForm):
-    ids = "role"
-
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
-    holder = PersonField(
-        label=_("Person"),
-        queryset=User.objects.filter(is_active=True, is_staff=True).order_by("username"),
-    )
-    reason = forms.CharField(
-        label=_("Why it changes hands"),
-        required=False,
-        max_length=32,
-        help_text=_("Shift, fatigue, skill, escalation."),
-    )

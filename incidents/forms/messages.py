@@ -1,7 +1,8 @@
 """Forms with words for customers: filled in from a template, watched for blanks, sent or not."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import Any, ClassVar
 
 from django import forms
@@ -15,6 +16,9 @@ from incidents.values import ComponentStatus, Phase, Severity, TemplateKind
 # What templates leave to be filled in: [time], {component}. A link of Markdown is none.
 _BLANK = re.compile(r"\[[^\[\]\n]{1,60}\](?!\()|\{[^{}\n]{1,60}\}")
 _WORDS = ("title", "body")
+# A template with more is no template.
+_MOST_BLANKS = 20
+_LONGEST_FILLING = 300
 
 
 def blanks_in(text: str) -> list[str]:
@@ -22,8 +26,16 @@ def blanks_in(text: str) -> list[str]:
     return list(dict.fromkeys(_BLANK.findall(text)))
 
 
+def blank_name(blank: str) -> str:
+    """Return the name of the field in which a blank is filled in: the same for the same words."""
+    return f"blank_{blake2b(blank.encode(), digest_size=4).hexdigest()}"
+
+
 class MessageForm(ComponentsForm):
-    """A form with words for customers."""
+    """A form with words for customers. Each blank that they hold has a field of its own.
+
+    What is typed there takes its place; the words may as well be changed by hand.
+    """
 
     template_kind: ClassVar[TemplateKind] = TemplateKind.UPDATE
 
@@ -46,6 +58,7 @@ class MessageForm(ComponentsForm):
         choice.choices = [
             ("", gettext("None")), *((pk, row.name) for pk, row in self._templates.items())
         ]  # fmt: skip
+        self.ask_for_blanks()
 
     @property
     def has_templates(self) -> bool:
@@ -69,10 +82,27 @@ class MessageForm(ComponentsForm):
             if not typed.get(f"component_{pk}"):
                 self.initial[f"component_{pk}"] = chosen.component_status
         taken = [self._fill_words(name, chosen, typed) for name in _WORDS]
+        self.ask_for_blanks()
         return all(taken)
+
+    def ask_for_blanks(self) -> None:
+        """Give each blank of the words that the form shows a field of its own."""
+        # Not from the bound fields: they remember with what they began.
+        shows = self.data if self.is_bound else self.initial
+        shown = [str(shows.get(name) or "") for name in _WORDS if name in self.fields]
+        self._blanks = list(dict.fromkeys(blank for text in shown for blank in blanks_in(text)))
+        for blank in self._blanks[:_MOST_BLANKS]:
+            self.fields[blank_name(blank)] = forms.CharField(
+                label=blank.strip("[]{}"), required=False, max_length=_LONGEST_FILLING
+            )
+
+    def blank_fields(self) -> Iterator[forms.BoundField]:
+        """Yield the fields of the blanks, in the order of the words."""
+        return (self[blank_name(blank)] for blank in self._blanks[:_MOST_BLANKS])
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
+        self._fill_blanks()
         if not self.may_have_blanks and not self.cleaned_data.get("as_it_is"):
             for name in _WORDS:
                 if blanks := blanks_in(self.cleaned_data.get(name) or ""):
@@ -83,6 +113,22 @@ class MessageForm(ComponentsForm):
                         % ", ".join(blanks),
                     )
         return cleaned
+
+    def _fill_blanks(self) -> None:
+        """Put what was typed for the blanks in their places."""
+        for name in _WORDS:
+            if text := self.cleaned_data.get(name):
+                filled = _BLANK.sub(self._filling, text)
+                longest = getattr(self.fields[name], "max_length", None)
+                if longest is not None and len(filled) > longest:
+                    words = gettext("With its blanks filled in, this is longer than %d.")
+                    self.add_error(name, words % longest)
+                else:
+                    self.cleaned_data[name] = filled
+
+    def _filling(self, blank: re.Match[str]) -> str:
+        typed: str = self.cleaned_data.get(blank_name(blank[0]), "")
+        return typed.strip() or blank[0]
 
     def _fill_words(self, name: str, chosen: MessageTemplate, typed: Mapping[str, Any]) -> bool:
         prepared = getattr(chosen, name)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from incidents.forms.fields import DeskForm, LocalTimeField
-from incidents.values import PromiseKind, PromiseOutcome, When
+from incidents.values import Confidence, PromiseKind, PromiseOutcome, When
 
 
 class PromiseForm(DeskForm):
@@ -26,6 +26,11 @@ class PromiseForm(DeskForm):
         help_text=_("What will be so by then: “All tours open again”."),
     )
     basis = forms.CharField(label=_("What it rests on"), required=False, max_length=300)
+    confidence = forms.ChoiceField(
+        label=_("How sure of it we are"),
+        required=False,
+        choices=[("", _("Not said")), *Confidence.choices],
+    )
 
     def __init__(self, *args: Any, now: datetime, tz: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

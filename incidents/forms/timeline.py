@@ -1,16 +1,18 @@
-"""Forms on the timeline."""
+"""Forms on the timeline as a whole: the line that is typed, and what of it is shown."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.forms.fields import DeskForm, LocalTimeField
-from incidents.values import Milestone, Outcome, Precision, When
+from incidents.forms.fields import DeskForm
+from incidents.models import TimelineEntry
+from incidents.values import EntryKind, Outcome
 
-# A time to the minute or hour is edited as a clock; a coarse or unknown one keeps its words.
-_EXACT = (Precision.MINUTE, Precision.HOUR)
+# Longer than anybody tells in one line; what is longer is a file.
+LONGEST_LINE = 4000
 
 
 class QuickEntryForm(DeskForm):
@@ -20,8 +22,14 @@ class QuickEntryForm(DeskForm):
 
     line = forms.CharField(
         label=_("New entry"),
-        max_length=4000,
-        error_messages={"required": _("Write what happened.")},
+        max_length=LONGEST_LINE,
+        error_messages={
+            "required": _("Write what happened."),
+            "max_length": _(
+                "An entry has at most %(limit_value)d characters, and this is %(show_value)d. "
+                "Write what it shows, and attach the rest to it as a file."
+            ),
+        },
         widget=forms.TextInput(
             attrs={
                 "autocomplete": "off",
@@ -34,83 +42,69 @@ class QuickEntryForm(DeskForm):
     key = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
 
 
-class EditEntryForm(DeskForm):
-    """Text, time and marks of an entry that stands already."""
+class TimelineFilterForm(DeskForm):
+    """Which entries are shown. Without entries to count, any tag may be asked for."""
 
-    ids = "edit"
+    ids = "filter"
 
-    text = forms.CharField(label=_("What happened"), widget=forms.Textarea(attrs={"rows": 4}))
-    starts = LocalTimeField(label=_("Time"), required=False)
-    ends = LocalTimeField(
-        label=_("Until"), required=False, help_text=_("Only for a stretch of time.")
+    words = forms.CharField(
+        label=_("Words"), required=False, max_length=200, widget=forms.TextInput({"type": "search"})
     )
-    approx = forms.BooleanField(label=_("About that time"), required=False)
-    tags = forms.CharField(
-        label=_("Tags"), required=False, help_text=_("With commas or spaces between them.")
-    )
-    outcome = forms.ChoiceField(
-        label=_("Outcome"), required=False, choices=[("", _("None")), *Outcome.choices]
-    )
-    milestone = forms.ChoiceField(
-        label=_("Milestone"), required=False, choices=[("", _("None")), *Milestone.choices]
-    )
-    is_public = forms.BooleanField(label=_("Customers may see it"), required=False)
-    reason = forms.CharField(
-        label=_("Why it is changed"),
-        required=False,
-        max_length=200,
-        help_text=_("Stays in the history, beside what the entry said before."),
-    )
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
+    tag = forms.ChoiceField(label=_("Tag"), required=False)
+    outcome = forms.ChoiceField(label=_("Outcome"), required=False)
+    shown_to = forms.ChoiceField(label=_("Shown to"), required=False)
+    pinned = forms.BooleanField(label=_("Pinned only"), required=False)
+    fold = forms.BooleanField(label=_("Fold what jobs say"), required=False)
 
-    def __init__(self, *args: Any, tz: str, before: When, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, entries: Iterable[TimelineEntry], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._before = before
-        self.tz = tz
-        for name in ("starts", "ends"):
-            field = self.fields[name]
-            assert isinstance(field, LocalTimeField)
-            field.tz = tz
-        self.fields["starts"].help_text = gettext("In %s.") % tz
-        if before.precision not in _EXACT:
-            self.fields["starts"].help_text = gettext(
-                "It is known as “%(said)s”. Leave this empty to keep that; in %(tz)s."
-            ) % {"said": before.said or Precision(before.precision).label, "tz": tz}
+        rows = list(entries)
+        kinds = Counter(entry.kind for entry in rows)
+        outcomes = Counter(entry.outcome for entry in rows if entry.outcome)
+        tags = Counter(tag for entry in rows for tag in entry.tags)
+        public = sum(entry.is_public for entry in rows)
+        self._offer("kind", ((kind.value, str(kind.label), kinds[kind]) for kind in EntryKind))
+        self._offer("outcome", ((end.value, str(end.label), outcomes[end]) for end in Outcome))
+        self._offer("tag", ((tag, f"#{tag}", many) for tag, many in sorted(tags.items())))
+        self._offer(
+            "shown_to",
+            (("public", _("Customers"), public), ("internal", _("Staff only"), len(rows) - public)),
+        )
 
-    def clean_tags(self) -> list[str]:
-        words = self.cleaned_data["tags"].replace(",", " ").split()
-        tags = list(dict.fromkeys(word.lstrip("#").lower() for word in words))
-        if any(len(tag) > 40 for tag in tags):  # noqa: PLR2004 - the column's width
-            raise forms.ValidationError(gettext("A tag has at most 40 characters."))
-        return [tag for tag in tags if tag]
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        if self.cleaned_data.get("ends") and not self.cleaned_data.get("starts"):
-            self.add_error("starts", gettext("An end needs a start."))
-        elif (
-            self._before.precision in _EXACT
-            and not self.cleaned_data.get("starts")
-            and "starts" not in self.errors
-        ):
-            self.add_error("starts", gettext("Say when it was."))
-        return cleaned
+    def _offer(self, name: str, found: Iterable[tuple[str, Any, int]]) -> None:
+        """Offer what there is, with how many; what was asked for stays, if there is none of it."""
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        asked = self.data.get(name, "")
+        choices = [
+            (value, f"{label} ({many})") for value, label, many in found if many or value == asked
+        ]
+        if asked and asked not in dict(choices):
+            choices.append((asked, f"{asked} (0)"))
+        field.choices = [("", _("All")), *choices]
 
     @property
-    def when(self) -> When | None:
-        """The new time, or None if it stays as it is. Valid forms only."""
-        starts, ends = self.cleaned_data["starts"], self.cleaned_data["ends"]
-        approx = self.cleaned_data["approx"]
-        if starts is None:
-            return None
-        before = self._before
-        if _same_minute(before.at, starts) and _same_minute(before.until, ends):
-            if approx == before.approx:
-                return None
-            starts, ends = before.at, before.until
-        return When(at=starts, until=ends, approx=approx, tz=self.tz)
+    def is_narrowed(self) -> bool:
+        """Whether anything but folding was asked for. Valid forms only."""
+        return any(value for name, value in self.cleaned_data.items() if name != "fold")
+
+    def chosen(self, entries: Iterable[TimelineEntry]) -> Iterator[TimelineEntry]:
+        """Yield the entries that are asked for, in the order given. Valid forms only."""
+        asked = self.cleaned_data
+        words = asked["words"].casefold().split()
+        for entry in entries:
+            if (
+                (not asked["kind"] or entry.kind == asked["kind"])
+                and (not asked["tag"] or asked["tag"] in entry.tags)
+                and (not asked["outcome"] or entry.outcome == asked["outcome"])
+                and (not asked["shown_to"] or entry.is_public == (asked["shown_to"] == "public"))
+                and (not asked["pinned"] or entry.is_pinned)
+                and (not words or _holds(entry, words))
+            ):
+                yield entry
 
 
-def _same_minute(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    return bool(one.replace(second=0, microsecond=0) == other)
+def _holds(entry: TimelineEntry, words: list[str]) -> bool:
+    text = " ".join((entry.text, *entry.tags)).casefold()
+    return all(word in text for word in words)

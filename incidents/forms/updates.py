@@ -1,6 +1,6 @@
 """Forms on what customers are told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from string import Formatter
 from typing import Any
@@ -9,9 +9,11 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from incidents.drafting import Source, quiet_night
 from incidents.forms.fields import DeskForm, LocalTimeField
 from incidents.forms.messages import MessageForm
-from incidents.values import Phase, When
+from incidents.plans import UpdatePlan
+from incidents.values import Confidence, Phase, When, zone
 
 _WEEK_MINUTES = 7 * 24 * 60
 
@@ -50,11 +52,39 @@ class UpdateForm(MessageForm):
         max_length=300,
         help_text=_("“The speed of the copy in the last hour.”"),
     )
+    eta_confidence = forms.ChoiceField(
+        label=_("How sure of it we are"),
+        required=False,
+        choices=[("", _("Not said")), *Confidence.choices],
+    )
+    says_quiet = forms.BooleanField(label=_("Say that the night stays quiet"), required=False)
     key = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, now: datetime, tz: str, **kwargs: Any) -> None:
+    # What a proposed body was made from, to be shown beside it.
+    made_from: Sequence[Source] = ()
+    # Whether what was typed is shown again, rather than a form that is offered anew.
+    is_shown_again = False
+
+    def __init__(
+        self,
+        *args: Any,
+        now: datetime,
+        tz: str,
+        quiet_until: datetime | None = None,
+        may_resolve: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.now, self.tz = now, tz
+        if may_resolve:
+            phase = self.fields["phase"]
+            assert isinstance(phase, forms.ChoiceField)
+            phase.choices = Phase.choices
+        if quiet_until is None:
+            del self.fields["says_quiet"]
+        else:
+            self.fields["says_quiet"].help_text = f"“{quiet_night(quiet_until, zone(tz))}”"
         for field in self.fields.values():
             if isinstance(field, LocalTimeField):
                 field.tz = tz
@@ -79,13 +109,41 @@ class UpdateForm(MessageForm):
             self.add_error("eta_until", gettext("The end is before the start."))
         elif starts and not ends and "eta_until" not in self.errors and starts <= self.now:
             self.add_error("eta_from", gettext("This time has passed already."))
+        self._say_quiet()
         return cleaned
+
+    def _say_quiet(self) -> None:
+        """Say in the message until when the night stays quiet, unless it says so already."""
+        body, due_at = self.cleaned_data.get("body"), self.cleaned_data.get("next_at")
+        if not (self.cleaned_data.get("says_quiet") and body):
+            return
+        if due_at is None:
+            self.add_error("next_at", gettext("Say until when customers hear nothing."))
+            return
+        sentence = quiet_night(due_at, zone(self.tz))
+        if sentence not in body:
+            self.cleaned_data["body"] = f"{body}\n\n{sentence}"
 
     @property
     def eta(self) -> When | None:
         """When the service shall be back, if that was said. Valid forms only."""
         starts, ends = self.cleaned_data["eta_from"], self.cleaned_data["eta_until"]
         return When(at=starts, until=ends, tz=self.tz) if starts else None
+
+    @property
+    def plan(self) -> UpdatePlan:
+        """All that the update brings beside its words. Valid forms only."""
+        at: datetime | None = self.cleaned_data["next_at"]
+        minutes: int | None = self.cleaned_data["next_minutes"]
+        return UpdatePlan(
+            component_statuses=self.component_statuses,
+            next_update_at=at,
+            # Counted from when customers read it, which may be later than now.
+            next_update_in=timedelta(minutes=minutes) if minutes and at is None else None,
+            eta=self.eta,
+            eta_basis=self.cleaned_data["eta_basis"] if self.eta else "",
+            eta_confidence=self.cleaned_data["eta_confidence"] if self.eta else "",
+        )
 
     @property
     def next_update_at(self) -> datetime | None:
@@ -103,8 +161,19 @@ class UpdateForm(MessageForm):
         return at
 
 
+class ReasonForm(DeskForm):
+    """Why an update is given back, or goes out without approval."""
+
+    ids = "reason"
+
+    reason = forms.CharField(label=_("Why"), max_length=200, help_text=_("Stands on the timeline."))
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
 class CorrectForm(DeskForm):
     ids = "correct"
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     body = forms.CharField(
         label=_("What customers read from now on"), widget=forms.Textarea(attrs={"rows": 6})

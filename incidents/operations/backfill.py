@@ -12,6 +12,7 @@ from incidents.errors import Refused
 from incidents.models import Component, ComponentChange, Incident, StatusUpdate
 from incidents.operations.history import history_start, rewrite_history
 from incidents.operations.incident import IMPACT
+from incidents.operations.members import let_in_who_works
 from incidents.operations.record import announce, note
 from incidents.operations.timeline import EndsBeforeStart
 from incidents.times import refuse_out_of_time
@@ -113,11 +114,13 @@ def backfill_incident(
         )
         incident.save(force_insert=True)
         incident.components.set(components or {})
+        if incident.is_private:
+            let_in_who_works(incident, author=author)
         _note_milestone(incident, Milestone.STARTED, began_at, at=at, author=author)
         rows = [_tell(incident, update, at=at, author=author) for update in told]
         _note_milestone(incident, Milestone.RESOLVED, ended_at, at=at, author=author)
         _record_changes(rows, components or {})
-        if corrects_history and components:
+        if corrects_history and components and incident.moves_components:
             _correct_history(components, began_at, ended_at, at=at, author=author)
         announce(incident.pk)
     return incident

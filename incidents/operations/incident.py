@@ -1,22 +1,34 @@
 """Deeds on the incident as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from incidents import wording
 from incidents.errors import Refused
-from incidents.models import Incident, RoleAssignment
-from incidents.operations.record import announce, keep_revision, lock_incident, note
+from incidents.models import Incident
+from incidents.operations.members import let_in_who_works, refuse_told_in_private
+from incidents.operations.notices.telling import tell_declared
+from incidents.operations.parents import set_parent
+from incidents.operations.record import (
+    announce,
+    keep_revision,
+    lock_incident,
+    note,
+    refuse_outdated,
+)
+from incidents.operations.roles import restart_roles
+from incidents.operations.states import change_components
 from incidents.operations.updates import (
-    change_components,
     move_phase,
     post_status_update,
     publish_in,
+    say_first,
 )
 from incidents.times import refuse_out_of_time
 from incidents.values import (
@@ -28,6 +40,7 @@ from incidents.values import (
     Phase,
     ProgressPolicy,
     Role,
+    RoleReason,
     Severity,
     Source,
     Visibility,
@@ -71,11 +84,16 @@ def declare_incident(
     source: Source = Source.WEB,
     dedup_key: str = "",
     deliver_notifications: bool = True,
+    parent_id: int | None = None,
+    members: Iterable[int] = (),
 ) -> Incident:
-    """Open an incident. With a ``body``, customers are told at once.
+    """Open an incident. With a ``body``, customers are told at once, or once it is approved.
 
     ``started`` and ``detected`` are the times of those milestones, ``at`` that of declaring.
-    ``components`` are those that suffer, by id, with their status from now on.
+    ``components`` are those that suffer, by id, with their status from now on; of a drill, and of
+    what is private, the page shows no status. Who declares a private one is its first member, and
+    ``members`` are others, by id; with neither, those who may know everything are the only ones.
+    It is part of ``parent_id``, if that is given; what that may refuse, ``set_parent`` says.
 
     :raises AlreadyDeclared: if an open incident has the same ``dedup_key``
     :raises OutOfTime: if it began or was noticed in a year that cannot be meant
@@ -100,22 +118,37 @@ def declare_incident(
         _insert(incident)
         incident.components.set(components or {})
         _note_beginning(incident, started=started, detected=detected, at=at, author=author)
-        if author is not None:
-            incident.roles.create(role=Role.COMMANDER, holder=author, from_at=at, reason="declared")
+        _gather_people(incident, members, at=at, author=author)
+        if parent_id is not None:
+            set_parent(incident_id=incident.pk, parent_id=parent_id, at=at, author=author)
+            incident.parent_id = parent_id
         if body:
-            publish_in(
+            say_first(
                 incident,
                 body=body,
-                phase=Phase.INVESTIGATING,
                 at=at,
                 author=author,
                 component_statuses=components or {},
                 deliver_notifications=deliver_notifications,
             )
-        else:
+        elif incident.moves_components:
             change_components(components or {}, at=at)
+        tell_declared(incident, author=author, at=at)
         announce(incident.pk)
     return incident
+
+
+def _gather_people(
+    incident: Incident, members: Iterable[int], *, at: datetime, author: User | None
+) -> None:
+    """Whoever declares it commands it; a private one is theirs and the members' to know."""
+    if author is not None:
+        incident.roles.create(
+            role=Role.COMMANDER, holder=author, from_at=at, reason=RoleReason.DECLARED
+        )
+    if incident.is_private:
+        let_in_who_works(incident, author=author)
+        incident.members.add(*members)
 
 
 def _insert(incident: Incident) -> None:
@@ -177,6 +210,8 @@ def resolve_incident(
 ) -> Incident:
     """End the incident and tell customers so: the last update, with all that it brings.
 
+    Where the severity asks for approval, the incident is open until that update has it.
+
     :raises IncidentResolved: if it is over already
     """
     with transaction.atomic():
@@ -204,63 +239,40 @@ def reopen_incident(
         incident = lock_incident(incident_id)
         if not incident.is_resolved:
             raise NotResolved
-        incident.entries.filter(milestone=Milestone.RESOLVED).update(milestone="")
-        if (
-            incident.dedup_key
-            and Incident.objects.open().filter(dedup_key=incident.dedup_key).exists()
-        ):
-            raise AlreadyDeclared
-        move_phase(incident, Phase.INVESTIGATING, at=at)
-        note(
-            incident,
-            gettext("Reopened: %s") % reason,
-            at=at,
-            author=author,
-            kind=EntryKind.PHASE,
-        )
-        if incident.published_at is not None:
-            said = wording.update_wording("incident_reopened", dict)
-            publish_in(
-                incident,
-                body=said.text,
-                translations=said.translations,
-                phase=Phase.INVESTIGATING,
-                at=at,
-                author=author,
-                component_statuses={},
-            )
-        announce(incident_id)
+        reopen_in(incident, gettext("Reopened: %s") % reason, at=at, author=author)
     return incident
 
 
-def assign_role(
-    *,
-    incident_id: int,
-    role: Role,
-    holder: User,
-    at: datetime,
-    author: User | None,
-    reason: str = "",
-) -> RoleAssignment:
-    """Give a role to somebody, from now on. Whoever held it hands over."""
-    with transaction.atomic():
-        incident = lock_incident(incident_id)
-        previous = incident.roles.filter(role=role, until_at__isnull=True).first()
-        if previous is not None:
-            at = max(at, previous.from_at)
-            previous.until_at = at
-            previous.save(update_fields=["until_at"])
-        assignment: RoleAssignment = incident.roles.create(
-            role=role, holder=holder, from_at=at, reason=reason, previous=previous
-        )
-        note(
+def reopen_in(incident: Incident, text: str, *, at: datetime, author: User | None) -> None:
+    """Open a locked incident that is resolved again, in the caller's transaction.
+
+    Whoever held a role holds it again, and was not on duty in between. What is open is no
+    duplicate: a mark that says so is taken off.
+
+    :raises AlreadyDeclared: if another open incident has its ``dedup_key`` by now
+    """
+    incident.entries.filter(milestone=Milestone.RESOLVED).update(
+        milestone="", version=F("version") + 1
+    )
+    if incident.dedup_key and Incident.objects.open().filter(dedup_key=incident.dedup_key).exists():
+        raise AlreadyDeclared
+    ended_at, incident.duplicate_of = incident.resolved_at or at, None
+    move_phase(incident, Phase.INVESTIGATING, at=at)
+    incident.save(update_fields=["duplicate_of"])
+    restart_roles(incident, ended_at=ended_at, at=at)
+    note(incident, text, at=at, author=author, kind=EntryKind.PHASE)
+    if incident.published_at is not None:
+        said = wording.update_wording("incident_reopened", dict)
+        publish_in(
             incident,
-            gettext("%(role)s: %(name)s") % {"role": role.label, "name": holder.label()},
+            body=said.text,
+            translations=said.translations,
+            phase=Phase.INVESTIGATING,
             at=at,
             author=author,
-            kind=EntryKind.ROLE,
+            component_statuses={},
         )
-    return assignment
+    announce(incident.pk)
 
 
 def edit_incident(
@@ -272,26 +284,59 @@ def edit_incident(
     visibility: Visibility,
     at: datetime,
     author: User | None,
+    version: int | None = None,
 ) -> Incident:
     """Change what the incident is called, how grave it is, and who may know of it.
 
-    What it said before is kept as a revision; a new severity stands on the timeline.
+    What it said before is kept as a revision; a new severity, and who may know from now on, stand
+    on the timeline. Whoever makes it private, and whoever holds a role in it, are its members.
+    Components keep the status that they have. ``version`` is the one that was read; None to
+    overwrite whatever it says.
+
+    :raises EditedMeanwhile: if somebody has edited it since
+    :raises ToldInPrivate: if customers would read what was said while it was private
     """
     with transaction.atomic():
         incident = lock_incident(incident_id)
+        refuse_outdated(incident.version, version)
+        if visibility == Visibility.PUBLIC:
+            refuse_told_in_private(incident)
         keep_revision(incident, at=at, author=author)
         before = incident.get_severity_display()
         if severity != incident.severity:
             incident.impact = IMPACT[severity]
             _note_severity(incident, before, severity, at=at, author=author)
+        if visibility != incident.visibility:
+            _note_visibility(incident, visibility, at=at, author=author)
         incident.title, incident.summary = title, summary
         incident.severity, incident.visibility = severity, visibility
         incident.updated_at = at
+        incident.version += 1
         incident.save(
-            update_fields=["title", "summary", "severity", "impact", "visibility", "updated_at"]
-        )
+            update_fields=[
+                "title", "summary", "severity", "impact", "visibility", "updated_at", "version",
+            ]
+        )  # fmt: skip
+        if incident.is_private:
+            let_in_who_works(incident, author=author)
         announce(incident_id)
+        for part_id in incident.children.values_list("pk", flat=True):
+            # What the page says of a part may name this one.
+            announce(part_id)
     return incident
+
+
+def _note_visibility(
+    incident: Incident, visibility: Visibility, *, at: datetime, author: User | None
+) -> None:
+    note(
+        incident,
+        gettext("Who may know: %s") % visibility.label,
+        at=at,
+        author=author,
+        kind=EntryKind.NOTE,
+        tags=["members"],
+    )
 
 
 def _note_severity(

@@ -11,9 +11,17 @@ from datetime import datetime, timedelta
 
 from incidents import wording
 from incidents.calm import allowance
-from incidents.models import Incident, ProgressReport, Promise, StatusUpdate, TimelineEntry
-from incidents.operations.promises import cadence, open_promise
-from incidents.operations.updates import draft_status_update, publish_in
+from incidents.models import (
+    Cadence,
+    Incident,
+    ProgressReport,
+    Promise,
+    StatusUpdate,
+    TimelineEntry,
+)
+from incidents.operations.drafts import draft_status_update
+from incidents.operations.promises import open_promise
+from incidents.operations.updates import publish_in
 from incidents.values import (
     EntryKind,
     Phase,
@@ -70,7 +78,7 @@ def keep_eta(incident: Incident, report: ProgressReport, figures: Figures, *, at
         if _quiet_since(incident, report, at=at) >= _BETWEEN_MISSES:
             _give_anew(incident, report, told, "restore_eta_missed", figures, at=at)
     elif _has_moved(told, report, at=at):
-        pause = cadence(Severity(incident.severity), Phase(incident.phase))
+        pause = Cadence.objects.in_force(Severity(incident.severity), Phase(incident.phase))
         if _quiet_since(incident, report, at=at) >= pause:
             _give_anew(incident, report, told, "restore_eta_moved", figures, at=at)
 

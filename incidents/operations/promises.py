@@ -1,17 +1,28 @@
-"""Deeds on promises. People and jobs make them; the clock settles them."""
+"""Deeds on promises, and how soon customers hear. People and jobs promise; the clock settles."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Literal
 
 from django.db import transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from incidents.cadence import LONG, morning_after
 from incidents.errors import Refused
-from incidents.models import Cadence, Incident, Promise, StatusUpdate, TimelineEntry
+from incidents.models import (
+    Cadence,
+    DeskRules,
+    Incident,
+    Promise,
+    StatusUpdate,
+    TimelineEntry,
+)
+from incidents.operations.notices.telling import tell_promise_missed
 from incidents.operations.record import announce, lock_incident, note
 from incidents.times import refuse_out_of_time
 from incidents.values import (
+    Confidence,
     EntryKind,
     Phase,
     PromiseKind,
@@ -21,14 +32,6 @@ from incidents.values import (
     When,
     zone,
 )
-
-# Minutes until customers hear next, by severity and phase: GitLab's public handbook.
-_CADENCE = {
-    Phase.INVESTIGATING: {Severity.SEV1: 10, Severity.SEV2: 15},
-    Phase.IDENTIFIED: {Severity.SEV1: 10, Severity.SEV2: 30},
-    Phase.MONITORING: {Severity.SEV1: 30, Severity.SEV2: 60},
-}
-_CADENCE_OF_OTHERS = {Phase.INVESTIGATING: 15, Phase.IDENTIFIED: 30, Phase.MONITORING: 60}
 
 
 class IncidentResolved(Refused):
@@ -46,6 +49,11 @@ class PromiseSettled(Refused):
     message = _("This promise is settled already.")
 
 
+class ClockSettles(Refused):
+    code = "clock-settles"
+    message = _("The clock settles this one. Post the update that it needs, or withdraw it.")
+
+
 def make_promise(
     *,
     incident_id: int,
@@ -55,6 +63,7 @@ def make_promise(
     author: User | None,
     text: str = "",
     basis: str = "",
+    confidence: Confidence | Literal[""] = "",
     made_by_job: str = "",
 ) -> Promise:
     """Give customers a time. An open promise of the same kind is replaced, and stays on record.
@@ -69,7 +78,14 @@ def make_promise(
             raise IncidentResolved
         refuse_past(due, at=at)
         promise = open_promise(
-            incident, kind=kind, due=due, at=at, text=text, basis=basis, made_by_job=made_by_job
+            incident,
+            kind=kind,
+            due=due,
+            at=at,
+            text=text,
+            basis=basis,
+            confidence=confidence,
+            made_by_job=made_by_job,
         )
         note(
             incident,
@@ -91,9 +107,13 @@ def settle_promise(
     """Say that a promise was met or missed: for those that no clock can settle.
 
     :raises PromiseSettled: if it is settled already
+    :raises ClockSettles: if an update alone can keep it, or if it would be met after its time
     """
     with transaction.atomic():
         promise = _open_one(promise_id)
+        is_late = promise.expires_at is not None and promise.expires_at < at
+        if promise.kind == PromiseKind.NEXT_UPDATE or (is_late and outcome == PromiseOutcome.MET):
+            raise ClockSettles
         _settle(promise, outcome, at=at)
         _note_settled(promise, at=at, author=author)
         announce(promise.incident_id)
@@ -133,6 +153,7 @@ def settle_due_promises(*, at: datetime) -> int:
                 continue
             _settle(promise, PromiseOutcome.MISSED, at=promise.expires_at or at)
             _note_settled(promise, at=promise.expires_at or at, author=None)
+            tell_promise_missed(promise, at=at)
             announce(incident_id)
             missed += 1
     return missed
@@ -147,6 +168,7 @@ def open_promise(
     made_in: StatusUpdate | None = None,
     text: str = "",
     basis: str = "",
+    confidence: str = "",
     made_by_job: str = "",
 ) -> Promise:
     """Open a promise in a locked incident; the open one of its kind is replaced by it."""
@@ -162,6 +184,7 @@ def open_promise(
         made_in=made_in,
         made_by_job=made_by_job,
         basis=basis,
+        confidence=confidence,
         expires_at=due.latest,
         **due.fields("due_"),
     )
@@ -176,7 +199,7 @@ def promise_next_update(
     incident: Incident, update: StatusUpdate, *, at: datetime, due_at: datetime | None
 ) -> Promise:
     """Open the promise that every published update of an open incident makes."""
-    due_at = due_at or at + cadence(Severity(incident.severity), Phase(incident.phase))
+    due_at = due_at or next_update_due(incident, Phase(incident.phase), at=at)
     return open_promise(
         incident, kind=PromiseKind.NEXT_UPDATE, due=When(at=due_at), at=at, made_in=update
     )
@@ -209,13 +232,57 @@ def refuse_past(due: When, *, at: datetime) -> None:
         raise DueInThePast
 
 
-def cadence(severity: Severity, phase: Phase) -> timedelta:
-    """Return how soon customers hear next: staff's own figure, or that of our table."""
-    own = Cadence.objects.filter(severity=severity, phase=phase).first()
-    if own is not None:
-        return timedelta(minutes=own.minutes)
-    others = _CADENCE_OF_OTHERS.get(phase, 60)
-    return timedelta(minutes=_CADENCE.get(phase, {}).get(severity, others))
+def next_update_due(incident: Incident, phase: Phase, *, at: datetime) -> datetime:
+    """Return by when customers hear next, unless they are told otherwise.
+
+    That is after the cadence of severity and phase. Of a long incident they hear at its own pace,
+    and what would fall into the night of the incident's zone comes when that ends.
+    """
+    severity = Severity(incident.severity)
+    if not incident.is_long:
+        return at + Cadence.objects.in_force(severity, phase)
+    return quiet_until(incident, at=at) or at + Cadence.objects.in_force(severity, LONG)
+
+
+def quiet_until(incident: Incident, *, at: datetime) -> datetime | None:
+    """Return the end of the night, if the next update of a long incident waits for it."""
+    if not incident.is_long:
+        return None
+    rules = DeskRules.objects.in_force()
+    return morning_after(
+        at + Cadence.objects.in_force(Severity(incident.severity), LONG),
+        begins=rules.night_begins,
+        ends=rules.night_ends,
+        zone=zone(incident.tz),
+    )
+
+
+def set_long(*, incident_id: int, is_long: bool, at: datetime, author: User | None) -> Incident:
+    """Say whether customers hear of an incident at the pace of a long one, from the next update on.
+
+    What they were promised last stands.
+
+    :raises IncidentResolved: if the incident is over
+    """
+    with transaction.atomic():
+        incident = lock_incident(incident_id)
+        if incident.is_resolved:
+            raise IncidentResolved
+        if incident.is_long == is_long:
+            return incident
+        incident.is_long = is_long
+        incident.save(update_fields=["is_long"])
+        note(
+            incident,
+            gettext("From now on a long incident: fewer updates, none by night.")
+            if is_long
+            else gettext("No long incident any more: updates at the usual pace."),
+            at=at,
+            author=author,
+            kind=EntryKind.NOTE,
+            tags=["promise"],
+        )
+    return incident
 
 
 def _open_one(promise_id: int) -> Promise:

@@ -9,11 +9,30 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models import Max
 from django.forms.models import model_to_dict
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from incidents.errors import Refused
 from incidents.models import Incident, Revision, TimelineEntry
 from incidents.signals import public_state_changed
 from incidents.values import EntryKind, Milestone, When
+
+
+class EditedMeanwhile(Refused):
+    code = "edited-meanwhile"
+    message = _(
+        "Somebody else has changed this meanwhile, and nothing was overwritten. Look at what it "
+        "says now, then save yours again if it still holds."
+    )
+
+
+def refuse_outdated(version: int, read: int | None) -> None:
+    """Refuse to change a row of which somebody has read another version; None: whatever it says.
+
+    :raises EditedMeanwhile: if it was changed since
+    """
+    if read is not None and read != version:
+        raise EditedMeanwhile
 
 
 def lock_incident(incident_id: int) -> Incident:

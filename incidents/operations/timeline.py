@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from incidents.errors import Refused
-from incidents.models import Incident, TimelineEntry
+from incidents.models import Incident, Revision, TimelineEntry
+from incidents.models.timeline import in_order
+from incidents.operations.evidence import refuse_other_links
 from incidents.operations.record import (
     announce,
     holder_of,
@@ -17,6 +21,7 @@ from incidents.operations.record import (
     lock_incident,
     next_position,
     read_milestone,
+    refuse_outdated,
 )
 from incidents.times import refuse_out_of_time
 from incidents.values import EntryKind, Milestone, Source, When
@@ -47,6 +52,25 @@ class MilestoneTaken(Refused):
     message = _("Another entry marks this milestone. Take it off there first.")
 
 
+class PlacedByItsTime(Refused):
+    code = "placed-by-its-time"
+    message = _("This entry stands where its time puts it. Change the time to move it.")
+
+
+class NothingBeside(Refused):
+    code = "nothing-beside"
+    message = _("The entry beside which it shall stand is not on the timeline. Choose another one.")
+
+
+_EDITABLE = frozenset(
+    {"text", "tags", "outcome", "milestone", "is_public", "is_pinned", "kind", "position"}
+)
+# What is the update's, where an entry is one: its words, its time, and that customers know them.
+_TOLD = frozenset({"text", "kind", "is_public", "at", "until", "precision", "approx"})
+# What a revision brings back: all that a person may change, but where it stands and is pinned.
+_SAYS = ("text", "tags", "outcome", "milestone", "is_public", "kind")
+
+
 def add_entry(
     *,
     incident_id: int,
@@ -75,8 +99,11 @@ def add_entry(
     :raises MilestoneTaken: if another live entry of the incident holds the milestone
     :raises ResolveInstead: if an open incident is to get the milestone of its end
     :raises ExternalIdTaken: if an entry of another incident has the external id
+    :raises LinkNotOfTheWeb: if the link is anything but http or https
     """
     _refuse_impossible(when)
+    if evidence_url:
+        refuse_other_links(evidence_url)
     with transaction.atomic():
         incident = lock_incident(incident_id)
         if external_id and (known := _known(source, external_id)):
@@ -104,7 +131,7 @@ def add_entry(
         )
         entry.save(force_insert=True)
         if evidence_url:
-            entry.evidence.create(url=evidence_url)
+            entry.evidence.create(url=evidence_url, created_by=author, created_at=at)
         read_milestone(incident, milestone)
         announce(incident_id)
     return entry
@@ -117,75 +144,179 @@ def edit_entry(
     author: User | None,
     when: When | None = None,
     reason: str = "",
+    version: int | None = None,
     **changes: Any,
 ) -> TimelineEntry:
     """Change what an entry says, or when it was. What it said before is kept as a revision.
 
     ``changes``: any of text, tags, outcome, milestone, is_public, is_pinned, kind, position.
+    ``version`` is the one that was read: if the entry has another one by now, nothing is changed.
+    Each edit raises it. An edit that changes nothing leaves no trace.
 
+    :raises EditedMeanwhile: if the entry was changed since it was read
     :raises EndsBeforeStart: if the range runs backwards
     :raises OutOfTime: if it is in a year that cannot be meant
     :raises MilestoneTaken: if another live entry of the incident holds the milestone
     :raises ResolveInstead: if an open incident is to get the milestone of its end
-    :raises CorrectTheUpdate: if the text is what customers were told
+    :raises CorrectTheUpdate: if it would say otherwise what customers were told, or when
     """
-    unknown = set(changes) - {
-        "text", "tags", "outcome", "milestone", "is_public", "is_pinned", "kind", "position",
-    }  # fmt: skip
-    if unknown:
+    if unknown := set(changes) - _EDITABLE:
         raise TypeError(f"An entry has no {', '.join(sorted(unknown))} to edit.")
     if when is not None:
         _refuse_impossible(when)
         changes |= when.fields()
     with transaction.atomic():
-        entry = TimelineEntry.objects.select_related("incident").get(pk=entry_id)
-        incident = lock_incident(entry.incident_id)
+        entry, incident = _hold(entry_id, version)
+        changes = {name: new for name, new in changes.items() if getattr(entry, name) != new}
+        if not changes:
+            return entry
         milestone = changes.get("milestone", "")
         _refuse_early_end(incident, milestone)
-        if changes.get("text", entry.text) != entry.text and hasattr(entry, "update"):
+        if changes.keys() & _TOLD and hasattr(entry, "update"):
             raise CorrectTheUpdate
         if milestone and (holder := holder_of(incident, milestone)) and holder.pk != entry_id:
             raise MilestoneTaken
-        keep_revision(entry, at=at, author=author, reason=reason)
         before = entry.milestone
-        for name, value in changes.items():
-            setattr(entry, name, value)
-        entry.edited_at = at
-        entry.save(update_fields=[*changes, "edited_at"])
+        _change(entry, changes | {"edited_at": at}, at=at, author=author, reason=reason)
         read_milestone(incident, before)
         read_milestone(incident, entry.milestone)
         announce(incident.pk)
     return entry
 
 
-def delete_entry(*, entry_id: int, at: datetime, author: User | None) -> TimelineEntry:
-    """Take an entry off the timeline. It can be brought back."""
-    return _set_deleted(entry_id, deleted_at=at, at=at, author=author)
+def revert_entry(
+    *, entry_id: int, number: int, at: datetime, author: User | None, version: int | None = None
+) -> TimelineEntry:
+    """Let an entry say again what its revision of this number holds. That is an edit, too.
+
+    :raises EditedMeanwhile: if the entry was changed since it was read
+    :raises MilestoneTaken: if another live entry holds the milestone that it had
+    :raises ResolveInstead: if an open incident is to get the milestone of its end
+    """
+    kind = ContentType.objects.get_for_model(TimelineEntry)
+    said = Revision.objects.get(content_type=kind, object_id=entry_id, number=number).data
+    stated = {name: said[name] for name in When.__slots__}
+    for name in ("at", "until"):
+        stated[name] = datetime.fromisoformat(stated[name]) if stated[name] else None
+    return edit_entry(
+        entry_id=entry_id,
+        at=at,
+        author=author,
+        when=When(**stated),
+        reason=gettext("Brought back version %s") % said.get("version", number),
+        version=version,
+        **{name: said[name] for name in _SAYS},
+    )
 
 
-def restore_entry(*, entry_id: int, at: datetime, author: User | None) -> TimelineEntry:
+def place_entry(
+    *,
+    entry_id: int,
+    beside_id: int,
+    side: Literal["before", "after"],
+    at: datetime,
+    author: User | None,
+    version: int | None = None,
+) -> TimelineEntry:
+    """Put an entry whose time is not known directly before or after another one.
+
+    :raises EditedMeanwhile: if the entry was changed since it was read
+    :raises PlacedByItsTime: if its time is known
+    :raises NothingBeside: if the other one is not on the same timeline
+    """
+    with transaction.atomic():
+        entry, incident = _hold(entry_id, version)
+        if entry.at is not None:
+            raise PlacedByItsTime
+        live = TimelineEntry.objects.live().filter(incident=incident)
+        others = [row for row in in_order(live) if row.pk != entry_id]
+        beside = next((place for place, row in enumerate(others) if row.pk == beside_id), None)
+        if beside is None:
+            raise NothingBeside
+        others.insert(beside + (side == "after"), entry)
+        # Positions follow what is shown, so that the entry before it by position is the one before
+        # it to the eye.
+        for place, row in enumerate(others, start=1):
+            row.position = float(place)
+        TimelineEntry.objects.bulk_update(
+            [row for row in others if row.pk != entry_id], ["position"]
+        )
+        _change(entry, {"position": entry.position, "edited_at": at}, at=at, author=author)
+        announce(incident.pk)
+    return entry
+
+
+def delete_entry(
+    *, entry_id: int, at: datetime, author: User | None, version: int | None = None
+) -> TimelineEntry:
+    """Take an entry off the timeline. It can be brought back.
+
+    :raises EditedMeanwhile: if the entry was changed since it was read
+    :raises CorrectTheUpdate: if it is what customers were told
+    """
+    with transaction.atomic():
+        entry, incident = _hold(entry_id, version)
+        if hasattr(entry, "update"):
+            raise CorrectTheUpdate
+        return _set_deleted(entry, incident, deleted_at=at, at=at, author=author)
+
+
+def restore_entry(
+    *, entry_id: int, at: datetime, author: User | None, version: int | None = None
+) -> TimelineEntry:
     """Bring a deleted entry back.
 
+    :raises EditedMeanwhile: if the entry was changed since it was read
     :raises MilestoneTaken: if another entry holds its milestone by now
     """
-    return _set_deleted(entry_id, deleted_at=None, at=at, author=author)
+    with transaction.atomic():
+        entry, incident = _hold(entry_id, version)
+        holder = holder_of(incident, entry.milestone) if entry.milestone else None
+        if holder is not None and holder.pk != entry_id:
+            raise MilestoneTaken
+        return _set_deleted(entry, incident, deleted_at=None, at=at, author=author)
 
 
 def _set_deleted(
-    entry_id: int, *, deleted_at: datetime | None, at: datetime, author: User | None
+    entry: TimelineEntry,
+    incident: Incident,
+    *,
+    deleted_at: datetime | None,
+    at: datetime,
+    author: User | None,
 ) -> TimelineEntry:
-    with transaction.atomic():
-        entry = TimelineEntry.objects.get(pk=entry_id)
-        incident = lock_incident(entry.incident_id)
-        if deleted_at is None and entry.milestone and holder_of(incident, entry.milestone):
-            raise MilestoneTaken
-        keep_revision(entry, at=at, author=author)
-        entry.deleted_at = deleted_at
-        entry.save(update_fields=["deleted_at"])
-        if entry.milestone in Milestone.values:
-            read_milestone(incident, entry.milestone)
-        announce(incident.pk)
+    if (entry.deleted_at is None) == (deleted_at is None):
+        return entry
+    _change(entry, {"deleted_at": deleted_at}, at=at, author=author)
+    if entry.milestone in Milestone.values:
+        read_milestone(incident, entry.milestone)
+    announce(incident.pk)
     return entry
+
+
+def _hold(entry_id: int, version: int | None) -> tuple[TimelineEntry, Incident]:
+    """Return the entry as it stands once its incident is locked, and the incident."""
+    incident_id = TimelineEntry.objects.values_list("incident_id", flat=True).get(pk=entry_id)
+    incident = lock_incident(incident_id)
+    entry = TimelineEntry.objects.get(pk=entry_id)
+    refuse_outdated(entry.version, version)
+    return entry, incident
+
+
+def _change(
+    entry: TimelineEntry,
+    changes: dict[str, Any],
+    *,
+    at: datetime,
+    author: User | None,
+    reason: str = "",
+) -> None:
+    """Keep what the entry says, then let it say something else."""
+    keep_revision(entry, at=at, author=author, reason=reason)
+    for name, value in changes.items():
+        setattr(entry, name, value)
+    entry.version += 1
+    entry.save(update_fields=[*changes, "version"])
 
 
 def _known(source: Source, external_id: str) -> TimelineEntry | None:

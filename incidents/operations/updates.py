@@ -1,7 +1,8 @@
-"""Deeds on what customers are told."""
+"""Deeds on what customers are told: said at once, or handed in for approval; put right."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext
@@ -9,9 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from incidents.errors import Refused
-from incidents.models import Component, ComponentChange, Incident, StatusUpdate
-from incidents.operations.history import move_component
-from incidents.operations.maintenance.record import worked_on
+from incidents.models import (
+    Incident,
+    SeverityRule,
+    StatusUpdate,
+    TimelineEntry,
+)
+from incidents.operations.notices.telling import tell_approval_wanted
 from incidents.operations.promises import (
     IncidentResolved,
     close_promises,
@@ -20,28 +25,36 @@ from incidents.operations.promises import (
     promise_next_update,
     refuse_past,
 )
-from incidents.operations.record import announce, keep_revision, lock_incident, note
+from incidents.operations.record import (
+    announce,
+    keep_revision,
+    lock_incident,
+    note,
+    refuse_outdated,
+)
+from incidents.operations.states import (
+    change_components,
+    end_impacts,
+    record_changes,
+    repaired,
+)
+from incidents.plans import UpdatePlan
 from incidents.values import (
     ComponentStatus,
     EntryKind,
-    ImpactKind,
     Milestone,
     Phase,
     PromiseKind,
+    Severity,
     Source,
     UpdateState,
     When,
 )
 
 
-class DraftOutdated(Refused):
-    code = "draft-outdated"
-    message = _("A newer update of the same job is published. Discard this one.")
-
-
-class NotADraft(Refused):
-    code = "not-a-draft"
-    message = _("This update is no draft any more. Look at the timeline for what became of it.")
+class NotToldYet(Refused):
+    code = "not-told-yet"
+    message = _("Customers have not read this update. Change it as a draft.")
 
 
 def post_status_update(
@@ -53,13 +66,18 @@ def post_status_update(
     author: User | None,
     component_statuses: Mapping[int, ComponentStatus] | None = None,
     next_update_at: datetime | None = None,
+    next_update_in: timedelta | None = None,
     eta: When | None = None,
     eta_basis: str = "",
+    eta_confidence: str = "",
     author_label: str = "",
     idempotency_key: str = "",
     deliver_notifications: bool = True,
 ) -> StatusUpdate:
     """Tell customers what is known, and move the incident to the phase that it implies.
+
+    Where the incident's severity asks for approval, nothing of that happens yet: the update that
+    is returned is in review, and all that was asked for waits with it.
 
     Makes the promise of the next update (from the cadence, unless told when), and with ``eta``
     the promise of when the service is back. The same ``idempotency_key`` again returns the
@@ -70,128 +88,70 @@ def post_status_update(
     :raises DueInThePast: if a time that is promised has passed
     :raises OutOfTime: if it is in a year that cannot be meant
     """
+    plan = UpdatePlan(
+        component_statuses=component_statuses or {},
+        next_update_at=next_update_at,
+        next_update_in=next_update_in,
+        eta=eta,
+        eta_basis=eta_basis,
+        eta_confidence=eta_confidence,
+    )
     if phase != Phase.RESOLVED:
-        for due in filter(None, (When(at=next_update_at), eta)):
+        for due in plan.times():
             refuse_past(due, at=at)
     with transaction.atomic():
         incident = lock_incident(incident_id)
-        if known := _known(incident, idempotency_key):
+        if known := known_update(incident, idempotency_key):
             return known
         if incident.is_resolved:
             raise IncidentResolved
-        update = publish_in(
-            incident,
-            body=body,
-            phase=phase,
-            at=at,
-            author=author,
-            component_statuses=component_statuses or {},
-            next_update_at=next_update_at,
-            author_label=author_label,
-            idempotency_key=idempotency_key,
-            deliver_notifications=deliver_notifications,
-        )
-        if eta is not None and phase != Phase.RESOLVED:
-            open_promise(
-                incident,
-                kind=PromiseKind.ETA,
-                due=eta,
-                at=at,
-                made_in=update,
-                basis=eta_basis,
-                text=body[:300],
-            )
-    return update
-
-
-def draft_status_update(
-    *,
-    incident_id: int,
-    body: str,
-    phase: Phase,
-    at: datetime,
-    author: User | None,
-    author_label: str = "",
-    idempotency_key: str = "",
-    translations: Mapping[str, str] | None = None,
-) -> StatusUpdate:
-    """Put an update aside until somebody approves it. The same key returns the same draft."""
-    with transaction.atomic():
-        incident = lock_incident(incident_id)
-        if known := _known(incident, idempotency_key):
-            return known
         update = StatusUpdate(
             incident=incident,
             body=body,
-            translations=dict(translations or {}),
             phase=phase,
             author=author,
             author_label=author_label,
             idempotency_key=idempotency_key,
+            deliver_notifications=deliver_notifications,
             created_at=at,
         )
-        update.save(force_insert=True)
-    return update
-
-
-def publish_draft(*, update_id: int, at: datetime, approver: User | None) -> StatusUpdate:
-    """Approve a draft and tell customers. It never moves the incident back to an earlier phase.
-
-    :raises NotADraft: if it has been published or discarded
-    :raises DraftOutdated: if the job that proposed it has told something newer since
-    :raises IncidentResolved: if the incident is over already
-    """
-    with transaction.atomic():
-        update = _locked(update_id)
-        incident = update.incident
-        if update.state != UpdateState.DRAFT:
-            raise NotADraft
-        if incident.is_resolved:
-            raise IncidentResolved
-        newer = incident.updates.published().filter(created_at__gt=update.created_at)
-        if update.author_label and newer.filter(author_label=update.author_label).exists():
-            raise DraftOutdated
-        update.phase = max(Phase(update.phase), Phase(incident.phase), key=list(Phase).index)
-        update.approver = approver
-        update.approved_at = at
-        _publish(update, incident, at=at, component_statuses={}, next_update_at=None)
-    return update
-
-
-def discard_draft(*, update_id: int, at: datetime, author: User | None) -> StatusUpdate:
-    """Put a draft away for good. What it said is kept.
-
-    :raises NotADraft: if it has been published or discarded
-    """
-    with transaction.atomic():
-        update = _locked(update_id)
-        if update.state != UpdateState.DRAFT:
-            raise NotADraft
-        keep_revision(update, at=at, author=author, reason="discarded")
-        update.state = UpdateState.DISCARDED
-        update.save(update_fields=["state"])
+        say(update, incident, plan, at=at)
     return update
 
 
 def correct_status_update(
-    *, update_id: int, body: str, at: datetime, author: User | None, reason: str = ""
+    *,
+    update_id: int,
+    body: str,
+    at: datetime,
+    author: User | None,
+    reason: str = "",
+    version: int | None = None,
 ) -> StatusUpdate:
     """Correct what customers were told. The page shows that it was edited, and what it said.
 
-    A draft is corrected silently: nobody has read it.
+    ``version`` is the one that was read; None to correct whatever it says.
+
+    :raises NotToldYet: if it is a draft, or waits for approval: whoever changes that is its author
+    :raises EditedMeanwhile: if somebody else has corrected it since it was read
     """
     with transaction.atomic():
-        update = _locked(update_id)
+        update = locked_update(update_id)
+        if update.state != UpdateState.PUBLISHED:
+            raise NotToldYet
+        refuse_outdated(update.version, version)
         keep_revision(update, at=at, author=author, reason=reason)
         update.body = body
+        update.version += 1
         # What a person has put right is said in that person's words, in every language.
         update.translations = {}
         if update.entry is not None:
             update.edited_at = at
             update.entry.text = body
             update.entry.edited_at = at
-            update.entry.save(update_fields=["text", "edited_at"])
-        update.save(update_fields=["body", "translations", "edited_at"])
+            update.entry.version += 1
+            update.entry.save(update_fields=["text", "edited_at", "version"])
+        update.save(update_fields=["body", "translations", "edited_at", "version"])
         Incident.objects.filter(pk=update.incident_id).update(updated_at=at)
         announce(update.incident_id)
     return update
@@ -205,13 +165,15 @@ def publish_in(
     at: datetime,
     author: User | None,
     component_statuses: Mapping[int, ComponentStatus],
-    next_update_at: datetime | None = None,
     author_label: str = "",
     idempotency_key: str = "",
     deliver_notifications: bool = True,
     translations: Mapping[str, str] | None = None,
 ) -> StatusUpdate:
-    """Publish an update in an incident that the caller has locked, in the caller's transaction."""
+    """Publish an update in an incident that the caller has locked, in the caller's transaction.
+
+    For what is said in the house's own words: nobody is asked to approve it.
+    """
     update = StatusUpdate(
         incident=incident,
         body=body,
@@ -223,30 +185,105 @@ def publish_in(
         deliver_notifications=deliver_notifications,
         created_at=at,
     )
-    _publish(
-        update,
-        incident,
-        at=at,
-        component_statuses=component_statuses,
-        next_update_at=next_update_at,
-    )
+    publish(update, incident, UpdatePlan(component_statuses=component_statuses), at=at)
     return update
 
 
-def _publish(
-    update: StatusUpdate,
+def say_first(
     incident: Incident,
     *,
+    body: str,
     at: datetime,
+    author: User | None,
     component_statuses: Mapping[int, ComponentStatus],
-    next_update_at: datetime | None,
+    deliver_notifications: bool = True,
+) -> StatusUpdate:
+    """Say the first word of an incident that has just been declared.
+
+    What suffers shows at once; where approval is asked for, only the words wait.
+    """
+    update = StatusUpdate(
+        incident=incident,
+        body=body,
+        phase=Phase.INVESTIGATING,
+        author=author,
+        deliver_notifications=deliver_notifications,
+        created_at=at,
+    )
+    plan = UpdatePlan(component_statuses=component_statuses)
+    if incident.moves_components and needs_approval(incident):
+        change_components(component_statuses, at=at)
+        plan = UpdatePlan()
+    say(update, incident, plan, at=at)
+    return update
+
+
+def say(update: StatusUpdate, incident: Incident, plan: UpdatePlan, *, at: datetime) -> None:
+    """Publish what a person has written, or hand it in where that is asked for.
+
+    The caller has locked the incident.
+    """
+    if needs_approval(incident):
+        plan = replace(plan, phase_seen=incident.phase)
+        hand_in(update, incident, plan, at=at, author=update.author)
+    else:
+        publish(update, incident, plan, at=at)
+
+
+def needs_approval(incident: Incident) -> bool:
+    """Whether somebody else than its author reads an update of this incident before customers."""
+    return SeverityRule.objects.in_force(Severity(incident.severity)).needs_approval
+
+
+def hand_in(
+    update: StatusUpdate, incident: Incident, plan: UpdatePlan, *, at: datetime, author: User | None
 ) -> None:
+    """Let an update of a locked incident wait for approval, with all that it brings."""
+    update.state = UpdateState.IN_REVIEW
+    update.plan = plan.as_json()
+    update.returned_reason = ""
+    update.save()
+    note(
+        incident,
+        gettext("An update waits for approval."),
+        at=at,
+        author=author,
+        kind=EntryKind.NOTE,
+        tags=["approval"],
+    )
+    tell_approval_wanted(update, at=at, asked_by=author)
+
+
+def publish(update: StatusUpdate, incident: Incident, plan: UpdatePlan, *, at: datetime) -> None:
+    """Tell customers, in a locked incident, and do all that the update brings."""
     phase = Phase(update.phase)
+    asked = at
     # Two posters took the time before either had the lock: what is published later is later.
     last = incident.updates.published().newest_first().first()
     if last is not None and last.published_at is not None:
         at = max(at, last.published_at)
-    update.entry = note(
+    entry = _leave_entry(update, incident, at=at)
+    # The page shows nothing of components that a drill, or something private, says.
+    statuses = plan.component_statuses if incident.moves_components else {}
+    if phase == Phase.RESOLVED:
+        statuses = repaired(incident, statuses) if incident.moves_components else {}
+        end_impacts(incident, at=at)
+    record_changes(update, change_components(statuses, at=at))
+    keep_next_update(incident, at=at, settled_by=entry)
+    if phase != incident.phase:
+        _note_phase(incident, phase, at=at, update=update)
+    incident.published_at = incident.published_at or at
+    incident.updated_at = at
+    incident.save(update_fields=["published_at", "updated_at"])
+    if phase == Phase.RESOLVED:
+        close_promises(incident, at=at, settled_by=entry)
+    else:
+        _promise(incident, update, plan, at=at, asked=asked)
+    announce(incident.pk)
+
+
+def _leave_entry(update: StatusUpdate, incident: Incident, *, at: datetime) -> TimelineEntry:
+    entry = note(
         incident,
         update.body,
         at=at,
@@ -257,26 +294,31 @@ def _publish(
         actor_label=update.author_label,
         source=Source.JOB if update.author_label else Source.WEB,
     )
+    update.entry = entry
     update.state = UpdateState.PUBLISHED
     update.published_at = at
     update.save()
-    if phase == Phase.RESOLVED:
-        component_statuses = _repaired(incident, component_statuses)
-        # What is lost does not come back by the incident's end.
-        open_impacts = incident.impacts.filter(until=None, at__lte=at)
-        open_impacts.exclude(kind=ImpactKind.DATA_LOST).update(until=at)
-    _record_changes(update, change_components(component_statuses, at=at))
-    keep_next_update(incident, at=at, settled_by=update.entry)
-    if phase != incident.phase:
-        _note_phase(incident, phase, at=at, update=update)
-    incident.published_at = incident.published_at or at
-    incident.updated_at = at
-    incident.save(update_fields=["published_at", "updated_at"])
-    if phase == Phase.RESOLVED:
-        close_promises(incident, at=at, settled_by=update.entry)
-    else:
-        promise_next_update(incident, update, at=at, due_at=next_update_at)
-    announce(incident.pk)
+    return entry
+
+
+def _promise(
+    incident: Incident, update: StatusUpdate, plan: UpdatePlan, *, at: datetime, asked: datetime
+) -> None:
+    due_at = plan.next_update_at
+    if due_at is None and plan.next_update_in is not None:
+        due_at = asked + plan.next_update_in
+    promise_next_update(incident, update, at=at, due_at=due_at)
+    if plan.eta is not None:
+        open_promise(
+            incident,
+            kind=PromiseKind.ETA,
+            due=plan.eta,
+            at=asked,
+            made_in=update,
+            basis=plan.eta_basis,
+            confidence=plan.eta_confidence,
+            text=update.body[:300],
+        )
 
 
 def _note_phase(incident: Incident, phase: Phase, *, at: datetime, update: StatusUpdate) -> None:
@@ -302,58 +344,34 @@ def move_phase(incident: Incident, phase: Phase, *, at: datetime) -> None:
     incident.save(update_fields=["phase", "resolved_at", "monitoring_at", "updated_at"])
 
 
-def change_components(
-    statuses: Mapping[int, ComponentStatus], *, at: datetime
-) -> list[tuple[Component, str]]:
-    """Set component statuses; return those that changed, each with its status before."""
-    changed: list[tuple[Component, str]] = []
-    parts = Component.objects.filter(pk__in=statuses, is_group=False)
-    for component in parts.select_for_update().order_by("pk"):
-        before = component.status
-        if move_component(component, statuses[component.pk], at=at):
-            changed.append((component, before))
-    return changed
+def resolve_untold(incident: Incident, *, at: datetime, author: User | None) -> None:
+    """End a locked incident of which customers do not know, without a word to them."""
+    entry = note(
+        incident,
+        gettext("Phase: %s") % Phase.RESOLVED.label,
+        at=at,
+        author=author,
+        kind=EntryKind.PHASE,
+        milestone=Milestone.RESOLVED,
+    )
+    if incident.moves_components:
+        change_components(repaired(incident, {}), at=at)
+    end_impacts(incident, at=at)
+    move_phase(incident, Phase.RESOLVED, at=at)
+    close_promises(incident, at=at, settled_by=entry)
 
 
-def _repaired(
-    incident: Incident, asked: Mapping[int, ComponentStatus]
-) -> dict[int, ComponentStatus]:
-    """Return what was asked for, and the incident's other components as working again.
-
-    Those stay out that another open incident holds down; one on which a maintenance is at work
-    goes back to that.
-    """
-    held = Component.objects.filter(incidents__in=Incident.objects.open().exclude(pk=incident.pk))
-    own = set(incident.components.exclude(pk__in=held.values("pk")).values_list("pk", flat=True))
-    # All locks at once and in order, and before it is asked which maintenances are at work: one
-    # that ends meanwhile has let go of them, or waits until it can.
-    locked = Component.objects.select_for_update().filter(pk__in=own | asked.keys())
-    list(locked.order_by("pk"))
-    repaired = dict.fromkeys(own, ComponentStatus.OPERATIONAL)
-    repaired |= dict.fromkeys(own & worked_on(), ComponentStatus.UNDER_MAINTENANCE)
-    return repaired | dict(asked)
-
-
-def _known(incident: Incident, idempotency_key: str) -> StatusUpdate | None:
+def known_update(incident: Incident, idempotency_key: str) -> StatusUpdate | None:
+    """Return the update of this key, if the incident has it."""
     if not idempotency_key:
         return None
     return incident.updates.filter(idempotency_key=idempotency_key).first()
 
 
-def _locked(update_id: int) -> StatusUpdate:
+def locked_update(update_id: int) -> StatusUpdate:
     """Return the update, with its incident locked: the incident first, as everywhere."""
     incident_id = StatusUpdate.objects.values_list("incident_id", flat=True).get(pk=update_id)
     incident = lock_incident(incident_id)
     update = StatusUpdate.objects.select_related("entry").get(pk=update_id)
     update.incident = incident
     return update
-
-
-def _record_changes(update: StatusUpdate, changed: list[tuple[Component, str]]) -> None:
-    ComponentChange.objects.bulk_create(
-        ComponentChange(
-            update=update, component=component, old_status=before, new_status=component.status
-        )
-        for component, before in changed
-    )
-    update.incident.components.add(*(component for component, _before in changed))

@@ -39,7 +39,8 @@ def public_incidents(*, touching: Collection[int] | None = None) -> QuerySet[Any
     are incidents with attributes more, which is why they are typed loosely.
     ``told``: published updates, newest first, each with ``changes``. ``reports``: the jobs'
     progress. ``given``: promises, newest first. ``missing``: the impacts by which data is
-    missing. Three levels, a fixed number of queries.
+    missing. ``whole``: of what it is a part, if the same readers may know of that. Three levels,
+    a fixed number of queries.
     """
     changes = ComponentChange.objects.select_related("component__group").order_by("pk")
     told = (
@@ -47,9 +48,10 @@ def public_incidents(*, touching: Collection[int] | None = None) -> QuerySet[Any
         .newest_first()
         .prefetch_related(Prefetch("component_changes", changes, to_attr="changes"))
     )
-    found = Incident.objects.public()
+    found = wholes = Incident.objects.public()
     if touching is not None:
         found = found.filter(pk__in=Incident.objects.filter(components__in=touching).values("pk"))
+        wholes = found
     return found.prefetch_related(
         Prefetch("updates", told, to_attr="told"),
         Prefetch(
@@ -58,14 +60,19 @@ def public_incidents(*, touching: Collection[int] | None = None) -> QuerySet[Any
         Prefetch("promises", Promise.objects.newest_first(), to_attr="given"),
         Prefetch("components", components(), to_attr="affected"),
         Prefetch("impacts", _missing_data(), to_attr="missing"),
+        Prefetch("parent", wholes, to_attr="whole"),
     )
 
 
 def _missing_data() -> QuerySet[Impact]:
-    """Return the impacts by which data is missing now, and from when on."""
+    """Return the impacts by which data is missing now, and from when on.
+
+    What one tenant alone went without is nobody else's business.
+    """
     kinds = [ImpactKind.DATA_UNAVAILABLE, ImpactKind.DATA_LOST]
     return (
-        Impact.objects.filter(kind__in=kinds, until__isnull=True, data_from_at__isnull=False)
+        Impact.objects.live()
+        .filter(kind__in=kinds, until=None, tenant=None, data_from_at__isnull=False)
         .select_related("component")
         .order_by("data_from_at", "pk")
     )

@@ -6,31 +6,46 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.postgres.aggregates import StringAgg
 from django.db import models
 from django.db.models import QuerySet
+from django.db.models.functions import MD5, Cast
 
+from accounts.models import User
 from incidents.models import (
     ActionItem,
+    Evidence,
     Incident,
     Maintenance,
     MaintenanceTemplate,
     Postmortem,
     ProgressReport,
-    Promise,
     Revision,
     StatusUpdate,
     TimelineEntry,
 )
 from incidents.models.maintenance import MaintenanceQuerySet
+from incidents.models.timeline import in_order
+from incidents.queries.promises import promises_kept
 from incidents.signals import zone_wanted
-from incidents.values import ActionState, ProgressState, PromiseKind, UpdateState
+from incidents.values import ActionState, ProgressState
 
 _UTC = frozenset({"UTC", "Etc/UTC"})
 
 
-def open_incidents() -> QuerySet[Incident]:
-    """Return the incidents that are not over, public or not, newest first."""
-    return Incident.objects.open().newest_first()
+def open_incidents(reader: User) -> QuerySet[Incident]:
+    """Return the incidents that are not over and of which somebody may know, newest first."""
+    return Incident.objects.seen_by(reader).open().newest_first()
+
+
+def incidents_seen_by(user: User) -> QuerySet[Incident]:
+    """Return the incidents that somebody at the desk may know of."""
+    return Incident.objects.seen_by(user)
+
+
+def hidden_incident_ids(user: User) -> set[int]:
+    """Return the ids of those that they may not know of: the private ones of others, a few."""
+    return set(Incident.objects.hidden_from(user).values_list("pk", flat=True))
 
 
 def incident(incident_id: int) -> Incident:
@@ -60,37 +75,52 @@ def is_imported(source_name: str) -> bool:
 
 
 def timeline(incident_id: int) -> list[TimelineEntry]:
-    """Return the live entries in the order in which they happened.
+    """Return the live entries in the order in which they happened, with their live evidence.
 
     An entry without a time stands behind the dated one that precedes it by position, never at
     the top or the bottom because its time is not known.
     """
-    entries = list(
+    return in_order(
         TimelineEntry.objects.live()
         .filter(incident_id=incident_id)
-        .select_related("created_by", "update")
-        .prefetch_related("evidence")
-        .order_by("position", "pk")
+        .select_related("update")
+        # A few people write many entries: each of them is read once.
+        .prefetch_related(
+            "created_by",
+            models.Prefetch("evidence", queryset=Evidence.objects.live().order_by("pk")),
+        )
     )
-    anchors: dict[int, datetime] = {}
-    latest: datetime | None = None
-    # By position, each entry without a time takes that of the entry before it; those before
-    # every dated entry take the time of the first one.
-    first = next((entry.at for entry in entries if entry.at is not None), None)
-    for entry in entries:
-        latest = entry.at or latest or (first and first - timedelta(microseconds=1))
-        if latest is not None:
-            anchors[entry.pk] = latest
-    return sorted(
-        entries,
-        key=lambda entry: (
-            anchors.get(entry.pk, entry.recorded_at),
-            entry.at is None,
-            entry.until or anchors.get(entry.pk, entry.recorded_at),
-            entry.position,
-            entry.pk,
-        ),
+
+
+def timeline_stamp(incidents: QuerySet[Incident], incident_id: int) -> str | None:
+    """Return a word that changes whenever the timeline of an incident does, in one query.
+
+    None if the incident is not among those given.
+    """
+    # Versions only ever rise, and so does their sum: a new entry adds one, an edit, a deletion and
+    # bringing back add one.
+    versions = (
+        TimelineEntry.objects.filter(incident=models.OuterRef("pk"))
+        .order_by()
+        .values("incident")
+        .annotate(word=models.Sum("version"))
+        .values("word")
     )
+    evidence = (
+        Evidence.objects.live()
+        .filter(entry__incident=models.OuterRef("pk"))
+        .order_by()
+        .values("entry__incident")
+        .annotate(word=MD5(StringAgg(Cast("pk", models.TextField()), ",", order_by="pk")))
+        .values("word")
+    )
+    found = (
+        incidents.filter(pk=incident_id)
+        .annotate(versions=models.Subquery(versions), evidence=models.Subquery(evidence))
+        .values_list("versions", "evidence")
+        .first()
+    )
+    return found and "-".join(str(figure or 0) for figure in found)
 
 
 def deleted_entries(incident_id: int) -> QuerySet[TimelineEntry]:
@@ -105,13 +135,6 @@ def revisions(row: models.Model) -> QuerySet[Revision]:
     return Revision.objects.filter(
         content_type=ContentType.objects.get_for_model(row), object_id=row.pk
     ).order_by("-number")
-
-
-def drafts(incident_id: int) -> QuerySet[StatusUpdate]:
-    """Return the updates that wait for approval, oldest first."""
-    return StatusUpdate.objects.filter(incident_id=incident_id, state=UpdateState.DRAFT).order_by(
-        "created_at", "pk"
-    )
 
 
 def open_actions() -> QuerySet[ActionItem]:
@@ -130,7 +153,10 @@ def actions_by_state(states: Sequence[ActionState]) -> QuerySet[ActionItem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """How long an incident took to be noticed, told, mitigated and ended. None: not known."""
+    """How long an incident took to be noticed, told, mitigated and ended. None: not known.
+
+    Of ``promises_settled`` that were kept or missed, ``promises_kept`` were kept.
+    """
 
     detect: timedelta | None
     first_update: timedelta | None
@@ -138,6 +164,8 @@ class Figures:
     recover: timedelta | None
     resolve: timedelta | None
     longest_silence: timedelta | None
+    promises_kept: int
+    promises_settled: int
 
 
 def figures(incident: Incident, *, at: datetime) -> Figures:
@@ -162,7 +190,10 @@ def figures(incident: Incident, *, at: datetime) -> Figures:
         for earlier, later in itertools.pairwise(told)
         if earlier is not None and later is not None
     ]
+    kept, settled = promises_kept(incident.pk)
     return Figures(
+        promises_kept=kept,
+        promises_settled=settled,
         detect=since_start(incident.detected_at),
         first_update=since_start(incident.first_update_at),
         mitigate=since_start(incident.mitigated_at),
@@ -170,11 +201,6 @@ def figures(incident: Incident, *, at: datetime) -> Figures:
         resolve=since_start(incident.resolved_at),
         longest_silence=max(gaps, default=None),
     )
-
-
-def open_promise(incident_id: int, kind: PromiseKind) -> Promise | None:
-    """Return the promise of this kind that stands now."""
-    return Promise.objects.open().filter(incident_id=incident_id, kind=kind).first()
 
 
 def maintenances() -> MaintenanceQuerySet:

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from incidents import wording
+from incidents.cadence import LONG, PHASES
 from incidents.models import ActionItem, Incident, TimelineEntry
-from incidents.values import ActionState, ComponentStatus, Precision, When, zone
+from incidents.values import ActionState, ComponentStatus, Precision, Severity, When, zone
 
 register = template.Library()
 
@@ -186,6 +187,31 @@ def planned_window(data: Mapping[str, Any], tz: str) -> str:
         for name in ("scheduled_for", "scheduled_until")
     )
     return f"{begins} – {ends}"
+
+
+@register.filter
+def past_role(data: Mapping[str, Any], tz: str) -> str:
+    """Write from when until when a revision says that somebody held a role."""
+    start, end = (
+        data[name] and _written(datetime.fromisoformat(data[name]).astimezone(zone(tz)), "full")
+        for name in ("from_at", "until_at")
+    )
+    return f"{start} – {end}" if end else _("since %s") % start
+
+
+@register.filter
+def cadence_rows(kept: Mapping[str, int]) -> list[tuple[str, list[int]]]:
+    """Return the cadence that a revision holds: each severity with its minutes, as in the table."""
+    return [
+        (severity.upper(), [kept[f"{severity}:{phase}"] for phase in (*PHASES, LONG)])
+        for severity in Severity
+    ]
+
+
+@register.filter
+def shortened(text: str, most: int) -> str:
+    """Cut a text that is too long, and show that it goes on. Django's filter reads every sign."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 @register.filter

@@ -15,6 +15,7 @@ from incidents.forms.fields import full_name
 from incidents.models import Incident
 from incidents.operations import PastUpdate
 from incidents.values import Phase, Severity, Visibility, zone
+from incidents.views import desk
 
 _INVALID = 422
 _USUAL_PHASES = (Phase.INVESTIGATING, Phase.MONITORING, Phase.RESOLVED)
@@ -56,8 +57,8 @@ def _forms(
         )
     data = posted.copy()
     if adds:
-        count = data.get("told-TOTAL_FORMS", "")
-        data["told-TOTAL_FORMS"] = str(int(count) + 1 if count.isdecimal() else 1)
+        count = desk.number(data.get("told-TOTAL_FORMS", "")) or 0
+        data["told-TOTAL_FORMS"] = str(count + 1)
     form = forms.BackfillForm(data, components=components)
     told = forms.PastUpdates(data, form_kwargs={"tz": form.typed_tz}, prefix="told")
     if adds:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import staff_required
+from accounts.access import actor, staff_required
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Component, Incident
@@ -94,7 +94,11 @@ def set_status(request: HttpRequest, pk: int) -> HttpResponse:
             "form": form,
             "chosen": None if form.errors else chosen,
             "is_hidden": component.only_show_if_degraded and chosen == ComponentStatus.OPERATIONAL,
-            "incidents": Incident.objects.open().filter(components=component).newest_first(),
+            "incidents": Incident.objects.seen_by(actor(request))
+            .open()
+            .moving_components()
+            .filter(components=component)
+            .newest_first(),
         },
         status=_INVALID if form.errors else 200,
     )

@@ -1,9 +1,6 @@
-"""The list of incidents, the page of one, and the deeds on an incident as a whole."""
+"""The page of an incident, and the deeds on an incident as a whole."""
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Case, IntegerField, Value
-from django.db.models import When as Whenever
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,46 +12,19 @@ from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Incident
-from incidents.values import Phase, ProgressPolicy, Role, Severity, Visibility, When
-from incidents.views import desk, page
-from incidents.views.desk import PAGE
+from incidents.values import (
+    ComponentStatus,
+    IncidentKind,
+    ProgressPolicy,
+    Severity,
+    Visibility,
+    When,
+)
+from incidents.views import desk, looks, page
 
 _INVALID = 422
-
-
-@require_GET
-@staff_required
-def list_incidents(request: HttpRequest) -> HttpResponse:
-    """Show the incidents, those that are open first."""
-    form = forms.IncidentFilterForm(request.GET)
-    found = Incident.objects.newest_first().annotate(
-        is_over=Case(
-            Whenever(phase=Phase.RESOLVED, then=Value(1)),
-            default=Value(0),
-            output_field=IntegerField(),
-        )
-    )
-    if form.is_valid():
-        if words := form.cleaned_data["q"]:
-            found = found.filter(title__icontains=words)
-        match form.cleaned_data["state"]:
-            case "":
-                pass
-            case "open":
-                found = found.open()
-            case phase:
-                found = found.filter(phase=phase)
-    ordered = found.order_by("is_over", *found.query.order_by).prefetch_related("components")
-    return render(
-        request,
-        "incidents/incident_list.html",
-        {
-            "page": Paginator(ordered, PAGE).get_page(request.GET.get("page")),
-            "form": form,
-            "is_narrowed": any(request.GET.get(name) for name in ("q", "state")),
-            "now": timezone.now(),
-        },
-    )
+# Longer ones name no row, and PostgreSQL takes none of them.
+_MOST_DIGITS = 10
 
 
 @staff_required
@@ -81,14 +51,25 @@ def declare_incident(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "incidents/incident_declare.html",
-        {"form": form},
+        {"form": form, "whole": _whole(form, actor(request))},
         status=_INVALID if form.errors else 200,
     )
+
+
+def _whole(form: forms.DeclareForm, author: User) -> Incident | None:
+    """Return the incident of which the one that is declared shall be a part, if one is named."""
+    named = str(form["parent"].value() or "")
+    if not (named.isdecimal() and len(named) < _MOST_DIGITS):
+        return None
+    return Incident.objects.seen_by(author).filter(pk=int(named)).first()
 
 
 def declare(form: forms.DeclareForm, *, author: User) -> Incident:
     """Open the incident that a valid form tells of."""
     data = form.cleaned_data
+    whole = _whole(form, author)
+    if data["parent"] and whole is None:
+        raise operations.NoSuchWhole
     return operations.declare_incident(
         title=data["title"],
         severity=Severity(data["severity"]),
@@ -97,9 +78,11 @@ def declare(form: forms.DeclareForm, *, author: User) -> Incident:
         started=When(at=data["started"], tz=data["tz"]) if data["started"] else None,
         body=data["body"],
         components=form.component_statuses,
+        kind=IncidentKind(data["kind"]),
         visibility=Visibility(data["visibility"]),
         tz=data["tz"],
         deliver_notifications=not data["quiet"],
+        parent_id=whole.pk if whole else None,
     )
 
 
@@ -107,15 +90,16 @@ def declare(form: forms.DeclareForm, *, author: User) -> Incident:
 @staff_required
 def show_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one incident with all that is on record."""
-    return page.incident_page(request, get_object_or_404(Incident, pk=pk))
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    return looks.remember_zone(request, page.incident_page(request, incident))
 
 
 @require_GET
 @staff_required
 def show_head(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the head of the page alone."""
-    incident = get_object_or_404(Incident, pk=pk)
-    context = page.head(incident, now=timezone.now())
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    context = page.head(incident, now=timezone.now(), tz=looks.look_at(request, incident).tz)
     return render(request, "incidents/_head.html", context)
 
 
@@ -123,31 +107,44 @@ def show_head(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def show_progress(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the jobs' progress alone."""
-    incident = get_object_or_404(Incident, pk=pk)
-    context = page.progress(incident, now=timezone.now())
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    context = page.progress(incident, now=timezone.now(), tz=looks.look_at(request, incident).tz)
     return render(request, "incidents/_progress.html", context)
 
 
 @staff_required
 def edit_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Change title, severity and who may know."""
-    incident = get_object_or_404(Incident, pk=pk)
-    named = ("title", "summary", "severity", "visibility")
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    named = ("version", "title", "summary", "severity", "visibility")
     form = forms.EditIncidentForm(
         request.POST or None, initial={name: getattr(incident, name) for name in named}
     )
+    says_now = ""
     if request.method == "POST" and form.is_valid():
-        operations.edit_incident(
-            incident_id=pk,
-            title=form.cleaned_data["title"],
-            summary=form.cleaned_data["summary"],
-            severity=Severity(form.cleaned_data["severity"]),
-            visibility=Visibility(form.cleaned_data["visibility"]),
-            at=timezone.now(),
-            author=actor(request),
-        )
-        messages.success(request, _("%s is changed.") % incident.ref)
-        return redirect(incident)
+        try:
+            changed = operations.edit_incident(
+                incident_id=pk,
+                title=form.cleaned_data["title"],
+                summary=form.cleaned_data["summary"],
+                severity=Severity(form.cleaned_data["severity"]),
+                visibility=Visibility(form.cleaned_data["visibility"]),
+                at=timezone.now(),
+                author=actor(request),
+                version=form.cleaned_data["version"],
+            )
+        except operations.EditedMeanwhile as refusal:
+            incident.refresh_from_db()
+            form = forms.EditIncidentForm(request.POST.dict() | {"version": str(incident.version)})
+            form.add_error(None, str(refusal))
+            says_now = _says_now(incident)
+        except Refused as refusal:
+            form.add_error("visibility", str(refusal))
+        else:
+            messages.success(request, _("%s is changed.") % incident.ref)
+            if changed.is_private and not incident.is_private:
+                _say_what_stays(request, changed)
+            return redirect(incident)
     return render(
         request,
         "incidents/deed.html",
@@ -157,15 +154,38 @@ def edit_incident(request: HttpRequest, pk: int) -> HttpResponse:
             "title": _("Edit %s") % incident.ref,
             "explanation": "",
             "label": _("Save"),
+            "says_now": says_now,
         },
         status=_INVALID if form.errors else 200,
     )
 
 
+def _says_now(incident: Incident) -> str:
+    """Return what a form of the incident would overwrite, a line a field."""
+    lines = (
+        incident.title,
+        incident.summary,
+        incident.get_severity_display(),
+        incident.get_visibility_display(),
+    )
+    return "\n".join(line for line in lines if line)
+
+
+def _say_what_stays(request: HttpRequest, incident: Incident) -> None:
+    """Name the components that the page goes on showing as they are, once it is private."""
+    down = incident.components.exclude(status=ComponentStatus.OPERATIONAL).in_tree()
+    if names := ", ".join(component.name for component in down):
+        messages.warning(
+            request,
+            _("The page still shows that something is wrong with %s. Set that under Setup.")
+            % names,
+        )
+
+
 @staff_required
 def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the last word to customers, and end the incident."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
     form = forms.ResolveForm(
         None if "fill" in request.POST else request.POST or None,
         components=incident.components.in_tree(),
@@ -174,11 +194,16 @@ def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
         desk.fill(request, form, request.POST or request.GET)
     if form.is_bound and form.is_valid():
         try:
-            resolve(form, incident_id=pk, author=actor(request))
+            after = resolve(form, incident_id=pk, author=actor(request))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, _("%s is resolved.") % incident.ref)
+            if after.is_resolved:
+                messages.success(request, _("%s is resolved.") % incident.ref)
+            else:
+                messages.warning(
+                    request, _("%s is open until the last word is approved.") % incident.ref
+                )
             return redirect(incident)
     return render(
         request,
@@ -187,7 +212,7 @@ def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
             "incident": incident,
             "form": form,
             "unfinished": incident.progress_reports.filter(ended_at__isnull=True),
-            **page.promises(incident, now=timezone.now()),
+            **page.promises(incident, now=timezone.now(), tz=incident.tz),
         },
         status=_INVALID if form.errors else 200,
     )
@@ -208,7 +233,7 @@ def resolve(form: forms.ResolveForm, *, incident_id: int, author: User) -> Incid
 @staff_required
 def reopen_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask why it is not over, and open the incident again."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
     form = forms.ReopenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -241,7 +266,7 @@ def reopen_incident(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def set_policy(request: HttpRequest, pk: int) -> HttpResponse:
     """Say what becomes of the updates that jobs propose."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
     form = forms.PolicyForm(request.POST)
     if not form.is_valid():
         return page.incident_page(request, incident, status=_INVALID)
@@ -250,24 +275,4 @@ def set_policy(request: HttpRequest, pk: int) -> HttpResponse:
         incident_id=pk, policy=policy, at=timezone.now(), author=actor(request)
     )
     messages.success(request, _("Updates that jobs propose: %s.") % str(policy.label).lower())
-    return redirect(incident)
-
-
-@require_POST
-@staff_required
-def assign_role(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give a role to somebody."""
-    incident = get_object_or_404(Incident, pk=pk)
-    form = forms.RoleForm(request.POST)
-    if not form.is_valid():
-        return page.incident_page(request, incident, status=_INVALID, role_form=form)
-    assignment = operations.assign_role(
-        incident_id=pk,
-        role=Role(form.cleaned_data["role"]),
-        holder=form.cleaned_data["holder"],
-        at=timezone.now(),
-        author=actor(request),
-        reason=form.cleaned_data["reason"],
-    )
-    messages.success(request, f"{assignment.get_role_display()}: {assignment.holder.label()}.")
     return redirect(incident)

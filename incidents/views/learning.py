@@ -28,7 +28,7 @@ _INVALID = 422
 @staff_required
 def add_cause(request: HttpRequest, pk: int) -> HttpResponse:
     """Write down one reason."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
     form = forms.CauseForm(request.POST, entries=queries.timeline(pk))
     if not form.is_valid():
         return page.incident_page(request, incident, status=_INVALID, cause_form=form)
@@ -47,7 +47,8 @@ def add_cause(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def edit_cause(request: HttpRequest, pk: int) -> HttpResponse:
     """Change a reason."""
-    cause = get_object_or_404(RootCause.objects.select_related("incident"), pk=pk)
+    seen = RootCause.objects.filter(incident__in=Incident.objects.seen_by(actor(request)))
+    cause = get_object_or_404(seen.select_related("incident"), pk=pk)
     form = forms.CauseForm(
         request.POST or None,
         entries=queries.timeline(cause.incident_id),
@@ -86,7 +87,7 @@ def edit_cause(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def add_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Write down what shall be done."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
     form = forms.ActionForm(
         request.POST, tz=incident.tz, causes=list(incident.causes.order_by("pk"))
     )
@@ -114,7 +115,7 @@ def add_action(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def edit_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Change an action item."""
-    action = _action(pk)
+    action = _action(request, pk)
     named = ("text", "kind", "owner", "owner_label", "priority", "check_by", "is_public")
     form = forms.ActionForm(
         request.POST or None,
@@ -138,7 +139,7 @@ def edit_action(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def move_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Move an action item to another state."""
-    action = _action(pk)
+    action = _action(request, pk)
     form = forms.MoveActionForm(
         request.POST or None,
         tz=action.incident.tz,
@@ -169,9 +170,8 @@ def list_actions(request: HttpRequest) -> HttpResponse:
     """Show action items across incidents, the soonest due first."""
     now = timezone.now()
     form = forms.ActionFilterForm(request.GET)
-    found = queries.open_actions()
-    if form.is_valid():
-        found = _narrowed(form, now=now)
+    found = _narrowed(form, now=now) if form.is_valid() else queries.open_actions()
+    found = found.filter(incident__in=Incident.objects.seen_by(actor(request)))
     return render(
         request,
         "incidents/action_list.html",
@@ -212,8 +212,9 @@ def is_overdue(action: ActionItem, *, now: datetime) -> bool:
     return latest is not None and latest < now and not finished
 
 
-def _action(pk: int) -> ActionItem:
-    return get_object_or_404(ActionItem.objects.select_related("incident", "owner"), pk=pk)
+def _action(request: HttpRequest, pk: int) -> ActionItem:
+    seen = ActionItem.objects.filter(incident__in=Incident.objects.seen_by(actor(request)))
+    return get_object_or_404(seen.select_related("incident", "owner"), pk=pk)
 
 
 def _way_back(request: HttpRequest, action: ActionItem) -> str:

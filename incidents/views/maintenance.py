@@ -19,6 +19,7 @@ from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Component, Maintenance, MaintenanceTemplate, MaintenanceUpdate
 from incidents.operations.maintenance.record import words_for
+from incidents.views import desk
 from incidents.views.desk import PAGE
 
 _INVALID = 422
@@ -216,7 +217,7 @@ def tell_more(
         at=timezone.now(),
         author=author,
         deliver_notifications=data["deliver_notifications"],
-        idempotency_key=f"desk-{data['key']}" if data["key"] else "",
+        idempotency_key=desk.once(form),
     )
 
 

@@ -12,7 +12,7 @@ from incidents import forms, operations
 from incidents.errors import Refused
 from incidents.models import Incident, Promise
 from incidents.values import PromiseKind, PromiseOutcome
-from incidents.views import page
+from incidents.views import looks, page
 
 _INVALID = 422
 
@@ -21,8 +21,8 @@ _INVALID = 422
 @staff_required
 def show_promises(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the promises alone."""
-    incident = get_object_or_404(Incident, pk=pk)
-    context = page.promises(incident, now=timezone.now())
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    context = page.promises(incident, now=timezone.now(), tz=looks.look_at(request, incident).tz)
     return render(request, "incidents/_promises.html", context)
 
 
@@ -30,7 +30,7 @@ def show_promises(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def make_promise(request: HttpRequest, pk: int) -> HttpResponse:
     """Give customers a time."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
     form = forms.PromiseForm(request.POST, now=timezone.now(), tz=incident.tz)
     if form.is_valid():
         try:
@@ -42,6 +42,7 @@ def make_promise(request: HttpRequest, pk: int) -> HttpResponse:
                 author=actor(request),
                 text=form.cleaned_data["text"],
                 basis=form.cleaned_data["basis"],
+                confidence=form.cleaned_data["confidence"],
             )
         except Refused as refusal:
             form.add_error(None, str(refusal))
@@ -54,7 +55,7 @@ def make_promise(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def settle_promise(request: HttpRequest, pk: int) -> HttpResponse:
     """Say whether a promise was kept, where no clock can tell."""
-    promise = get_object_or_404(Promise.objects.select_related("incident"), pk=pk)
+    promise = _promise(request, pk)
     form = forms.SettleForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -75,7 +76,7 @@ def settle_promise(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def withdraw_promise(request: HttpRequest, pk: int) -> HttpResponse:
     """Take a promise back, with the reason."""
-    promise = get_object_or_404(Promise.objects.select_related("incident"), pk=pk)
+    promise = _promise(request, pk)
     form = forms.WithdrawForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -91,6 +92,34 @@ def withdraw_promise(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("The promise is withdrawn. It stays on record."))
             return redirect(promise.incident)
     return _deed(request, promise, form, title=_("Withdraw a promise"), label=_("Withdraw it"))
+
+
+@require_POST
+@staff_required
+def set_long(request: HttpRequest, pk: int) -> HttpResponse:
+    """Tell customers of the incident at the pace of a long one, or at the usual one."""
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    is_long = request.POST.get("is_long") == "1"
+    try:
+        operations.set_long(
+            incident_id=pk, is_long=is_long, at=timezone.now(), author=actor(request)
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(
+            request,
+            _("A long incident from now on: fewer updates, each with the time of the next.")
+            if is_long
+            else _("No long incident any more: updates at the usual pace."),
+        )
+    return redirect(f"{incident.get_absolute_url()}#update")
+
+
+def _promise(request: HttpRequest, pk: int) -> Promise:
+    seen = Incident.objects.seen_by(actor(request))
+    found = Promise.objects.select_related("incident").filter(incident__in=seen)
+    return get_object_or_404(found, pk=pk)
 
 
 def _deed(
