@@ -7,10 +7,12 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from backups.models import Database
 from backups.options import RecoveryOption
 from incidents import queries
 from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.models import Incident
 
 
 class MomentForm(DeskForm):
@@ -83,9 +85,9 @@ class OptionForm(DeskForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Goes on the incident's timeline, where customers do not see it."),
     )
-    incident = forms.ModelChoiceField(
+    incident: forms.ModelChoiceField[Incident] = forms.ModelChoiceField(
         label=_("Incident that it belongs to"),
-        queryset=queries.open_incidents(),
+        queryset=None,
         required=False,
         empty_label=_("None: customers are not told"),
         help_text=_("Its timeline and the status page then follow the restore by themselves."),
@@ -97,8 +99,11 @@ class OptionForm(DeskForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
-    def __init__(self, *args: Any, option: RecoveryOption, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, option: RecoveryOption, reader: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        incident = self.fields["incident"]
+        assert isinstance(incident, forms.ModelChoiceField)
+        incident.queryset = queries.open_incidents(reader)
         if option.asks_for_name:
             self.fields["replaces"].required = True
             self.fields["replaces"].help_text = (

@@ -7,9 +7,11 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from backups.models import Database, RecoveryTarget
 from incidents import queries
 from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.models import Incident
 
 LATEST, MOMENT = "latest", "moment"
 
@@ -55,17 +57,20 @@ class RestoreForm(DeskForm):
             "stopped when its time comes; everything is kept under another name."
         ),
     )
-    incident = forms.ModelChoiceField(
+    incident: forms.ModelChoiceField[Incident] = forms.ModelChoiceField(
         label=_("Incident that it belongs to"),
-        queryset=queries.open_incidents(),
+        queryset=None,
         required=False,
         empty_label=_("None: customers are not told"),
         help_text=_("Its timeline and the status page then follow the restore by themselves."),
     )
 
-    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, now: datetime, reader: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.now = now
+        incident = self.fields["incident"]
+        assert isinstance(incident, forms.ModelChoiceField)
+        incident.queryset = queries.open_incidents(reader)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

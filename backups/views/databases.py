@@ -10,11 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import staff_required
+from accounts.access import actor, staff_required
 from backups import forms, operations, queries
 from backups.models import Backup, Database
 from backups.views.tenants import with_codes
 from incidents.errors import Refused
+from incidents.queries import hidden_incident_ids
 
 _INVALID = 422
 _RECENT = 10
@@ -123,6 +124,7 @@ def _database_page(
             "restores": database.restores.select_related("target", "incident").newest_first()[
                 :_RECENT
             ],
+            "hidden": hidden_incident_ids(actor(request)),
             "now": timezone.now(),
         },
         status=status,

@@ -92,6 +92,7 @@ def start_option(request: HttpRequest, pk: int) -> HttpResponse:
     form = forms.OptionForm(
         request.POST or None,
         option=option,
+        reader=actor(request),
         initial={"incident": request.GET.get("incident", "")},
     )
     if request.method == "POST" and form.is_valid():

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from accounts.access import staff_required
+from accounts.access import actor, staff_required
 from backups import forms, operations, queries
 from backups.errors import VerificationFailed
 from backups.models import (
@@ -28,6 +28,7 @@ from backups.models import (
 from backups.views.counted import counted_in
 from backups.views.predictions import predictions_of
 from incidents.errors import Refused
+from incidents.queries import hidden_incident_ids
 from incidents.views.desk import PAGE
 
 _INVALID = 422
@@ -57,21 +58,25 @@ def list_restores(request: HttpRequest) -> HttpResponse:
     """Show every restore, the newest first."""
     rows = RestoreJob.objects.select_related("database", "target", "incident").newest_first()
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    return render(request, "backups/restore_list.html", {"page": page, "now": timezone.now()})
+    return render(
+        request,
+        "backups/restore_list.html",
+        {"page": page, "hidden": hidden_incident_ids(actor(request)), "now": timezone.now()},
+    )
 
 
 @require_GET
 @staff_required
 def show_restore(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one restore with all that staff may know of it."""
-    return render(request, "backups/restore_detail.html", _restore(pk, now=timezone.now()))
+    return render(request, "backups/restore_detail.html", _restore(request, pk))
 
 
 @require_GET
 @staff_required
 def show_restore_live(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with how far the restore is, alone."""
-    return render(request, "backups/_restore.html", _restore(pk, now=timezone.now()))
+    return render(request, "backups/_restore.html", _restore(request, pk))
 
 
 @staff_required
@@ -79,7 +84,7 @@ def request_restore(request: HttpRequest) -> HttpResponse:
     """Ask what shall come back, and queue it."""
     now = timezone.now()
     named = {name: request.GET.get(name, "") for name in ("database", "incident")}
-    form = forms.RestoreForm(request.POST or None, now=now, initial=named)
+    form = forms.RestoreForm(request.POST or None, now=now, reader=actor(request), initial=named)
     if request.method == "POST" and form.is_valid():
         incident = form.cleaned_data["incident"]
         try:
@@ -123,13 +128,17 @@ def has_pause_ahead(job: RestoreJob, *, now: datetime) -> bool:
     return goes_on and job.pause_at is not None and job.pause_at > now
 
 
-def _restore(pk: int, *, now: datetime) -> dict[str, Any]:
-    """Return what the pages of one restore show."""
-    job = restore_or_404(pk)
+def _restore(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """Return what the pages of one restore show.
+
+    A restore is everybody's to see, for it takes a machine. A private incident is not named.
+    """
+    job, now = restore_or_404(pk), timezone.now()
     silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
     running = job.state == JobState.RUNNING
     return {
         "job": job,
+        "hidden": hidden_incident_ids(actor(request)),
         "stages": _stages(job),
         "attempts": sorted(job.attempts.all(), key=lambda attempt: -attempt.number),
         "percent": job.done * 100 // job.total if job.total else None,
