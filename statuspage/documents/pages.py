@@ -53,6 +53,8 @@ class Story:
     phase_words: str
     impact: str
     impact_words: str
+    # Of what it is a part, if the readers of this page may know of that.
+    whole: Incident | None
     started: SafeString
     resolved: SafeString
     took: str
@@ -185,6 +187,7 @@ def story(facts: Facts, incident: Incident, clauses: Clauses, earlier: Earlier) 
         phase_words=str(Phase(incident.phase).label),
         impact=incident.impact,
         impact_words=_impact_words(incident),
+        whole=incident.whole,  # type: ignore[attr-defined]
         started=when(began(incident), facts.zone, year=True),
         resolved=(
             when(incident.resolved_at, facts.zone, year=True)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from incidents.models import Incident, Promise
-from incidents.values import PromiseKind, PromiseOutcome
+from incidents.values import Confidence, PromiseKind, PromiseOutcome
 from incidents.wording import basis_words
 from statuspage.documents.clauses import Clauses
 from statuspage.documents.facts import Facts
@@ -20,6 +20,14 @@ _OUTCOMES = {
     PromiseOutcome.MISSED: _lazy("missed"),
     PromiseOutcome.SUPERSEDED: _lazy("replaced"),
     PromiseOutcome.WITHDRAWN: _lazy("withdrawn"),
+}
+
+
+# How sure of an estimate people were, as it stands behind it.
+_CONFIDENCE = {
+    Confidence.LOW: _lazy("a rough guess"),
+    Confidence.MEDIUM: _lazy("fairly sure"),
+    Confidence.HIGH: _lazy("quite sure"),
 }
 
 
@@ -48,8 +56,8 @@ def expected(facts: Facts, incident: Incident, clauses: Clauses) -> SafeString:
     if promise is None or promise.made_by_job:
         return SafeString("")
     words = due(promise, facts.zone)
-    if promise.basis:
-        words = format_html('{} <span class="muted" dir="auto">({})</span>', words, promise.basis)
+    if behind := ", ".join(filter(None, [promise.basis, _confidence(promise)])):
+        words = format_html('{} <span class="muted" dir="auto">({})</span>', words, behind)
     if promise.expires_at is None:
         return words
     passed = format_html(_('<span class="late">We said {}. That time has passed.</span>'), words)
@@ -80,12 +88,17 @@ def given(facts: Facts, incident: Incident, clauses: Clauses) -> list[Given]:
         Given(
             made=when(promise.made_at, facts.zone),
             due=due(promise, facts.zone),
-            basis=basis_words(promise.basis),
+            basis=", ".join(filter(None, [basis_words(promise.basis), _confidence(promise)])),
             outcome=_outcome(facts, promise, clauses),
         )
         for promise in promises_of(incident)
         if promise.kind == PromiseKind.ETA
     ]
+
+
+def _confidence(promise: Promise) -> str:
+    """Return how sure of it people were, in words; empty where they have not said."""
+    return str(_CONFIDENCE[Confidence(promise.confidence)]) if promise.confidence else ""
 
 
 def _outcome(facts: Facts, promise: Promise, clauses: Clauses) -> SafeString:

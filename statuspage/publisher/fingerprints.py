@@ -11,7 +11,7 @@ from statuspage.documents.progress import reports_of
 from statuspage.documents.promises import promises_of
 from statuspage.publisher.gathering import month_of
 
-_SHOWN_OF_PROMISE = ("pk", "outcome", "due_at", "due_until", "expires_at", "basis")
+_SHOWN_OF_PROMISE = ("pk", "outcome", "due_at", "due_until", "expires_at", "basis", "confidence")
 _SHOWN_OF_IMPACT = ("pk", "kind", "data_from_at", "component_id")
 _SHOWN_OF_REPORT = ("pk", "state", "phase", "done", "total", "ended_at", "data_until_at", "title")
 
@@ -50,6 +50,7 @@ def recognise(facts: Facts, incident: Incident) -> Known:
             [_shown(promise, _SHOWN_OF_PROMISE) for promise in promises_of(incident)],
             [_shown(report, _SHOWN_OF_REPORT) for report in reports_of(incident)],
             [_shown(impact, _SHOWN_OF_IMPACT) for impact in incident.missing],  # type: ignore[attr-defined]
+            incident.whole and (incident.whole.public_id, incident.whole.title),  # type: ignore[attr-defined]
         ),
         line=fingerprint(head, updates[:1] if incident.is_resolved else None),
     )

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What is not the public page's. Everything else is.
-APPLICATION_PREFIXES = ("/desk", "/static", "/api/desk", "/healthz", "/unsubscribe", "/viewer")
+APPLICATION_PREFIXES = (
+    "/desk",
+    "/static",
+    "/api/desk",
+    "/api/alerts",
+    "/healthz",
+    "/unsubscribe",
+    "/viewer",
+)
 METHODS = "GET, HEAD, OPTIONS"
 _HOSTS_KEPT = 1000
 _CHOICES_KEPT = 500

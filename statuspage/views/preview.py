@@ -15,9 +15,11 @@ from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Incident, Maintenance, MaintenanceUpdate, StatusUpdate
+from incidents.models.updates import StatusUpdateQuerySet
+from incidents.values import UpdateState
 from incidents.views import maintenance, maintenance_deeds
 from incidents.views.incidents import declare, resolve
-from incidents.views.page import update_form
+from incidents.views.telling import update_form
 from incidents.views.updates import correct, tell
 from statuspage.models import Page
 from statuspage.publisher.assets import assets
@@ -32,10 +34,10 @@ _INVALID, _BUSY = 422, 503
 @staff_required
 def preview_update(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page with an update that is being written."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(queries.incidents_seen_by(actor(request)), pk=pk)
     form = update_form(incident, now=timezone.now(), data=request.POST, may_have_blanks=True)
     return _preview(
-        request, form, lambda author: tell(form, incident_id=pk, author=author).incident
+        request, form, lambda author: _sent(tell(form, incident_id=pk, author=author), author)
     )
 
 
@@ -43,7 +45,7 @@ def preview_update(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def preview_correction(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page with a correction that is being written."""
-    get_object_or_404(StatusUpdate.objects.published(), pk=pk)
+    get_object_or_404(_updates(request).published(), pk=pk)
     form = forms.CorrectForm(request.POST)
     return _preview(
         request, form, lambda author: correct(form, update_id=pk, author=author).incident
@@ -53,13 +55,9 @@ def preview_correction(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_required
 def preview_draft(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the page with what a job proposes."""
-    get_object_or_404(StatusUpdate, pk=pk)
-
-    def publish(author: User) -> Incident:
-        return operations.publish_draft(update_id=pk, at=timezone.now(), approver=author).incident
-
-    return _preview(request, None, publish)
+    """Show the page with what is proposed, put aside or waits for approval."""
+    update = get_object_or_404(_updates(request), pk=pk)
+    return _preview(request, None, lambda author: _sent(update, author))
 
 
 @require_POST
@@ -72,20 +70,22 @@ def preview_declaration(request: HttpRequest) -> HttpResponse:
         components=queries.component_tree(),
         may_have_blanks=True,
     )
-    return _preview(request, form, lambda author: declare(form, author=author))
+    return _preview(request, form, lambda author: _told(declare(form, author=author), author))
 
 
 @require_POST
 @staff_required
 def preview_resolution(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page with the last word that is being written."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = get_object_or_404(queries.incidents_seen_by(actor(request)), pk=pk)
     form = forms.ResolveForm(
         request.POST,
         components=incident.components.in_tree(),
         may_have_blanks=True,
     )
-    return _preview(request, form, lambda author: resolve(form, incident_id=pk, author=author))
+    return _preview(
+        request, form, lambda author: _told(resolve(form, incident_id=pk, author=author), author)
+    )
 
 
 @require_POST
@@ -203,6 +203,33 @@ def _preview(
         {"imagined": imagined, "others": others, "form": form, "trouble": trouble},
         status=status,
     )
+
+
+def _told(incident: Incident, author: User) -> Incident:
+    """Return the incident after what was just said of it is out, if it has to be approved."""
+    waiting = StatusUpdate.objects.filter(incident=incident, state=UpdateState.IN_REVIEW)
+    newest = waiting.order_by("-created_at", "-pk").first()
+    return _sent(newest, author) if newest else incident
+
+
+def _sent(update: StatusUpdate, author: User) -> Incident:
+    """Return the incident after its update is out, whoever has to approve it before."""
+    now = timezone.now()
+    if update.state == UpdateState.DRAFT:
+        update = operations.publish_draft(update_id=update.pk, at=now, approver=author)
+    if update.state == UpdateState.IN_REVIEW and update.author_id == author.pk:
+        update = operations.publish_unapproved(
+            update_id=update.pk, reason="a preview", at=now, author=author
+        )
+    elif update.state == UpdateState.IN_REVIEW:
+        update = operations.approve_update(update_id=update.pk, at=now, approver=author)
+    return update.incident
+
+
+def _updates(request: HttpRequest) -> StatusUpdateQuerySet:
+    """Return the updates of the incidents that somebody may know of."""
+    seen = queries.incidents_seen_by(actor(request))
+    return StatusUpdate.objects.filter(incident__in=seen)
 
 
 def _asset_base(page: Page) -> str:
