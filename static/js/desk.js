@@ -1,10 +1,7 @@
-// What the desk does beyond plain forms: keys, a question before grave deeds, word of a lost line.
+// What the desk does beyond plain forms: a question before grave deeds, word of a lost line.
 "use strict";
 
 (() => {
-  const typing = (target) =>
-    target.isContentEditable || target.matches("input, textarea, select");
-
   const focusOn = (selector) => {
     const field = document.querySelector(selector);
     if (field) {
@@ -14,28 +11,19 @@
     return Boolean(field);
   };
 
-  const keys = {
-    n: () => focusOn("#entry_line"),
-    u: () => focusOn("#update_body"),
-    g: () => {
-      window.location.assign("/desk/");
-      return true;
-    },
-    "?": () => {
-      document.getElementById("keys").showModal();
-      return true;
-    },
-  };
-
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    const deed = keys[event.key];
-    if (deed && deed()) event.preventDefault();
-  });
-
   document.addEventListener("submit", (event) => {
     const question = event.target.dataset.confirm;
     if (question && !window.confirm(question)) event.preventDefault();
+  });
+
+  // Three in the morning: what is typed is sent without a hand leaving the keys.
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.form;
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !form) return;
+    const send = form.hasAttribute("data-sends") && form.querySelector(".button--main");
+    if (!send) return;
+    event.preventDefault();
+    form.requestSubmit(send);
   });
 
   // Of several forms on a page, each with data-saved-alone, one that is sent loses what is typed
