@@ -19,6 +19,16 @@ app.conf.beat_schedule = {
         "schedule": 10,
         "options": {"expires": 10},
     },
+    "tell staff what is due": {
+        "task": "incidents.tasks.tell_what_is_due",
+        "schedule": 15,
+        "options": {"expires": 15},
+    },
+    "tell staff what is overdue": {
+        "task": "incidents.tasks.tell_what_is_overdue",
+        "schedule": 600,
+        "options": {"expires": 600},
+    },
     "carry maintenances on": {
         "task": "incidents.tasks.advance_maintenances",
         "schedule": 10,
@@ -54,9 +64,17 @@ app.conf.beat_schedule = {
         "schedule": 15,
         "options": {"expires": 15},
     },
-    "send deliveries": {
+    # One task a channel: a chat that hangs does not hold up the mail, nor the other way about.
+    "send mail": {
         "task": "notifications.tasks.send_due",
         "schedule": 5,
+        "args": ["email"],
+        "options": {"expires": 5},
+    },
+    "send to chats": {
+        "task": "notifications.tasks.send_due",
+        "schedule": 5,
+        "args": ["chat"],
         "options": {"expires": 5},
     },
 }

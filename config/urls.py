@@ -5,12 +5,19 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
 from config.health import health
+from incidents.api.alerts import take_alerts
 
+handler400 = "config.uploads.bad_request"
 handler500 = "config.health.failed"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health, name="health"),
     path("api/desk/v1/", include("incidents.api.urls")),
+    # With and without the last slash: a redirect would lose what was posted.
+    path("api/alerts/", take_alerts, name="alerts-take"),
+    path("api/alerts/<str:token>/", take_alerts, name="alerts-take"),
+    path("api/alerts", take_alerts),
+    path("api/alerts/<str:token>", take_alerts),
     path("desk/login/", auth.LoginView.as_view(), name="desk-login"),
     path("desk/logout/", auth.LogoutView.as_view(), name="desk-logout"),
     path("desk/admin/", admin.site.urls),

@@ -13,8 +13,16 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = BASE_DIR / "var"
 # Where the finished public page lies. The web process serves it without asking anybody.
 PUBLIC_ROOT = VAR_DIR / "public"
+# Where files attached to entries of a timeline lie, and how large one may be.
+EVIDENCE_ROOT = VAR_DIR / "evidence"
+EVIDENCE_MOST_BYTES = 20 * 1024 * 1024
 # Networks of proxies before the web server: what they say of where a visitor comes from counts.
 TRUSTED_PROXIES: list[IPv4Network | IPv6Network] = []
+# Inner networks to which messages may be posted besides the world outside: a chat server of one's
+# own, say. Within them, and nowhere else, plain HTTP will do.
+OUTGOING_NETWORKS: list[IPv4Network | IPv6Network] = []
+# Where staff reach the desk: what notices link to.
+DESK_URL = "http://localhost:8000"
 # The founding report and the example documents. Tests that need them skip by name without.
 SHARED_DIR = BASE_DIR.parent / "shared"
 
@@ -93,8 +101,18 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "evidence": {"BACKEND": "incidents.evidence.EvidenceStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+
+# All that a form holds besides files; no field of the desk takes more.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# An upload beyond the limit is refused before it fills the disk.
+FILE_UPLOAD_HANDLERS = [
+    "config.uploads.LimitedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

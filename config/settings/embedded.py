@@ -1,7 +1,7 @@
 """The embedded default: real servers under var/, started by the project, on loopback."""
 
 from config.embedded import addresses
-from config.env import folder
+from config.env import folder, whole
 from config.settings.base import *  # noqa: F403 - an overlay is the base with other values
 from config.settings.base import BASE_DIR, CELERY_BROKER_TRANSPORT_OPTIONS  # noqa: F401
 
@@ -15,5 +15,8 @@ DATABASES = {"default": EMBEDDED.database()}
 CELERY_BROKER_URL = EMBEDDED.redis_url
 PUBLIC_ROOT = VAR_DIR / "public"
 STATIC_ROOT = VAR_DIR / "static"
+EVIDENCE_ROOT = VAR_DIR / "evidence"
+# The supervisor tells its programs the port of the web.
+DESK_URL = f"http://localhost:{whole('PORT', 8000)}"
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
