@@ -6,4 +6,4 @@ import signal
 # they start: the tests that press it need it to arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.servers", "tests.protected", "tests.lives"]
+pytest_plugins = ["tests.servers", "tests.protected", "tests.lives", "tests.sinks"]

@@ -202,8 +202,28 @@ class TestRestorePage:
     ) -> None:
         for _again in range(5):
             _failed(database, target)
-            with django_assert_max_num_queries(5):
+            with django_assert_max_num_queries(6):
                 desk.get(_url("restore-list"))
+
+    def test_a_private_incident_is_not_named_but_to_its_members(
+        self, desk: Client, database: Database, target: RecoveryTarget
+    ) -> None:
+        private = IncidentFactory.create(title="A key has leaked", visibility="private")
+        job = _restore(database, target, incident=private)
+        addresses = [
+            _url("restore-list"),
+            _url("restore-detail", job.pk),
+            _url("restore-live", job.pk),
+            _url("database-detail", database.pk),
+            _url("restore-request"),
+        ]
+
+        unnamed = [desk.get(address).content.decode() for address in addresses]
+        private.members.add(ResponderFactory.create())
+        named = [desk.get(address).content.decode() for address in addresses]
+
+        assert not any(private.ref in page for page in unnamed)
+        assert all(private.ref in page for page in named)
 
 
 class TestResumeAndCancel:

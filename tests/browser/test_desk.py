@@ -80,7 +80,7 @@ def test_a_commander_leads_an_incident(desk: Page) -> None:
 
     # Deleted by mistake, and brought back.
     entry.get_by_role("button", name="Delete").click()
-    desk.get_by_role("button", name="Undo").click()
+    desk.locator("#entry-undo").get_by_role("button", name="Undo").click()
     expect(desk.locator(".entry", has_text="restarted the proxy")).to_be_visible()
 
     # Told, once it was looked at.
@@ -150,6 +150,10 @@ def _rooms(incident: Incident) -> list[str]:
     return [
         incident.get_absolute_url(),
         reverse("incidents:incident-list"),
+        reverse("incidents:incident-list") + "?q=tours&severity=sev2&since=2026-01-01",
+        reverse("incidents:search"),
+        reverse("incidents:search") + "?q=tours",
+        reverse("incidents:search") + "?q=-tours",
         reverse("incidents:incident-declare"),
         reverse("incidents:incident-resolve", args=[incident.pk]),
         reverse("incidents:action-list"),

@@ -53,6 +53,10 @@ class TestTimes:
             ("-1h30m it broke", _utc(13, 11, 0)),
             ("-1d it broke", _utc(12, 12, 30)),
             ("- 5min it broke", _utc(13, 12, 25)),
+            ("-3w it broke", _utc(23, 12, 30, month=12).replace(year=2025)),
+            ("-1w2d it broke", _utc(4, 12, 30)),
+            ("-15 minutes it broke", _utc(13, 12, 15)),
+            ("-30s it broke", _utc(13, 12, 29).replace(second=50)),
         ],
     )
     def test_a_time_is_read_in_the_incidents_zone(self, line: str, at: datetime) -> None:
@@ -93,7 +97,15 @@ class TestTimes:
         assert _read("09:00 back", tz="+01:00").when.at == _utc(13, 8)
 
     @pytest.mark.parametrize(
-        "line", ["now it is back", "12 tenants are back", "1:1 with the vendor"]
+        "line",
+        [
+            "now it is back",
+            "12 tenants are back",
+            "1:1 with the vendor",
+            "+3 replicas",
+            "-3 servers",
+            "-5 degrees in the hall",
+        ],
     )
     def test_words_that_only_look_like_times_are_words(self, line: str) -> None:
         reading = _read(line)
@@ -133,6 +145,18 @@ class TestRanges:
         with pytest.raises(Unreadable, match="end is before the start"):
             _read("2026-01-10 23:50 - 2026-01-09 00:20 outage")
 
+    def test_a_range_of_a_year_is_taken_and_pointed_out(self) -> None:
+        reading = _read("2025-01-12 00:30 - 2026-01-12 06:00 attempts")
+
+        assert reading.when.until == _utc(12, 5)
+        assert "This range lasts 365 days. Are both its days right?" in reading.remarks
+
+    def test_a_day_long_ago_is_pointed_out(self) -> None:
+        assert _read("2025-01-12 00:30 it broke").remarks == (
+            "This is 366 days ago. Is the year right?",
+        )
+        assert _read("2025-12-12 00:30 it broke").remarks == ()
+
     def test_an_end_still_to_come_is_pointed_out(self) -> None:
         assert "ends in the future" in _read("13:00-15:00 session").remarks[0]
 
@@ -158,6 +182,22 @@ class TestClocksThatChange:
 
         assert "2026-10-25 00:30 UTC" in str(refusal.value)
         assert "2026-10-25 01:30 UTC" in str(refusal.value)
+
+    def test_each_way_of_meaning_it_is_a_line_that_can_be_sent(self) -> None:
+        now = _utc(25, 12, month=10)
+        with pytest.raises(Unreadable, match="Which do you mean") as twice:
+            _read("~2026-10-25 02:30 it broke #db", now=now)
+        with pytest.raises(Unreadable, match="Which do you mean") as never:
+            _read("2026-03-29 02:30: it broke", now=now)
+
+        assert twice.value.ways == (
+            "~2026-10-25 00:30 UTC it broke #db",
+            "~2026-10-25 01:30 UTC it broke #db",
+        )
+        assert [_read(way, now=now).when.at for way in never.value.ways] == [
+            _utc(29, 0, 30, month=3),
+            _utc(29, 1, 30, month=3),
+        ]
 
     def test_within_the_double_hour_only_what_has_passed_is_meant(self) -> None:
         reading = _read("02:30 it broke", now=_utc(25, 0, 40, month=10))
@@ -215,6 +255,11 @@ class TestAnswers:
             ("2026-13-01 it broke", "no day 2026-13-01"),
             ("2027-01-12 00:14 it broke", "still to come"),
             ("-0m it broke", "How long ago"),
+            ("+5m it broke", "+5m is still to come"),
+            ("+ 2 hours it breaks", "+ 2 hours is still to come"),
+            ("-3y it broke", "How long ago is -3y?"),
+            ("-1.5h it broke", "How long ago is -1.5h?"),
+            ("-1h30 it broke", "How long ago is -1h30?"),
             ("it broke !broken", "!broken is not known"),
             ("it broke *resolved", "There are *started"),
             ("it broke !failed !worked", "Only one of"),

@@ -92,7 +92,7 @@ class TestFillingIn:
     ) -> None:
         page = desk.get(f"{incident.get_absolute_url()}?template={slow.pk}")
 
-        form = page.context["update_form"]
+        form = page.context["telling"].form
         assert form["body"].value() == slow.body
         assert form["phase"].value() == Phase.IDENTIFIED
         assert form[f"component_{slow.components.get().pk}"].value() == "degraded_performance"
@@ -104,7 +104,7 @@ class TestFillingIn:
 
         page = desk.post(_url("update-fill", incident.pk), typed)
 
-        form = page.context["update_form"]
+        form = page.context["telling"].form
         assert form["body"].value() == "My own words."
         assert form["next_minutes"].value() == "7"
         assert form["quiet"].value() is True
@@ -122,7 +122,7 @@ class TestFillingIn:
             _url("update-fill", incident.pk), {"template": other.pk, "body": slow.body}
         )
 
-        assert page.context["update_form"]["body"].value() == other.body
+        assert page.context["telling"].form["body"].value() == other.body
 
     def test_of_a_new_incident_opens_none(self, desk: Client) -> None:
         template = operations.add_message_template(

@@ -77,3 +77,83 @@ class TestEndImpact:
         operations.end_impact(impact_id=impact.pk, at=ended + HOUR)
         impact.refresh_from_db()
         assert impact.until == ended
+
+
+class TestEditImpact:
+    def test_is_changed_and_keeps_its_history(self, desk: Client, incident: Incident) -> None:
+        record(desk, incident)
+        impact = Impact.objects.get()
+        url = reverse("incidents:impact-edit", args=[impact.pk])
+        assert "2026-01-09T12:00" in desk.get(url).content.decode()
+
+        desk.post(
+            url,
+            {
+                "kind": "data_lost",
+                "began_at": "2026-01-12T12:00",
+                "data_from_at": "2026-01-10T12:00",
+                "version": "1",
+            },
+        )
+
+        impact.refresh_from_db()
+        assert impact.kind == ImpactKind.DATA_LOST
+        assert "Data unavailable" in desk.get(url).content.decode()
+
+    def test_shows_that_somebody_else_was_there(self, desk: Client, incident: Incident) -> None:
+        record(desk, incident)
+        impact = Impact.objects.get()
+        operations.end_impact(impact_id=impact.pk, at=NOON + HOUR)
+
+        answer = desk.post(
+            reverse("incidents:impact-edit", args=[impact.pk]),
+            {"kind": "outage", "began_at": "2026-01-12T12:00", "version": "1"},
+        )
+
+        assert answer.status_code == INVALID
+        assert "Somebody else has changed this meanwhile" in answer.content.decode()
+
+    def test_is_removed_and_brought_back(self, desk: Client, incident: Incident) -> None:
+        record(desk, incident)
+        impact = Impact.objects.get()
+
+        page = desk.post(
+            reverse("incidents:impact-remove", args=[impact.pk]), follow=True
+        ).content.decode()
+        assert "Taken off the record: Data unavailable" in page
+        desk.post(reverse("incidents:impact-restore", args=[impact.pk]))
+
+        assert Impact.objects.live().get() == impact
+
+
+class TestTenants:
+    def test_one_is_named_by_a_part_of_its_name(self, desk: Client, incident: Incident) -> None:
+        operations.register_tenant(key="main:acme", name="Acme Zoo", at=NOON)
+
+        record(desk, incident, tenant="acme")
+
+        impact = Impact.objects.get()
+        assert impact.tenant is not None
+        assert impact.tenant.name == "Acme Zoo"
+        assert "Acme Zoo</span> alone" in desk.get(incident.get_absolute_url()).content.decode()
+
+    @pytest.mark.parametrize(
+        ("typed", "said"), [("nobody", "No tenant is called so"), ("zoo", "Several are called so")]
+    )
+    def test_asks_again_for_one_that_is_not_clear(
+        self, typed: str, said: str, desk: Client, incident: Incident
+    ) -> None:
+        for name in ("Acme Zoo", "Other Zoo"):
+            operations.register_tenant(key=f"main:{name}", name=name, at=NOON)
+
+        answer = record(desk, incident, tenant=typed)
+
+        assert answer.status_code == INVALID
+        assert said in answer.content.decode()
+
+    def test_the_browser_is_offered_a_few(self, desk: Client) -> None:
+        operations.register_tenant(key="main:acme", name="Acme Zoo", at=NOON)
+
+        page = desk.get(reverse("incidents:tenant-search"), {"tenant": "zoo"}).content.decode()
+
+        assert '<option value="main:acme">Acme Zoo</option>' in page

@@ -84,7 +84,7 @@ class TestEntries:
     ) -> None:
         url = _url("timeline-live", incident.pk)
         first = desk.get(url)
-        found = re.search(r"seen=([\d.-]+)", first.content.decode())
+        found = re.search(r'"seen": "([\d-]+)"', first.content.decode())
         assert found is not None
 
         same = desk.get(url, {"seen": found[1]})
@@ -113,7 +113,7 @@ class TestEntries:
         assert entry.at.isoformat() == "2026-01-12T12:05:00+00:00"
         assert entry.tags == ["proxy", "storage"]
         page = desk.get(url).content.decode()
-        assert "Restarted the proxi" in page
+        assert "<del>proxi</del><ins>proxy</ins>" in page
         assert "a slip" in page
 
     def test_editing_the_text_leaves_the_seconds_of_the_time(

@@ -106,7 +106,16 @@ class TestAnswers:
         assert (answer.status, answer.headers["Location"]) == (308, "/history")
 
     @pytest.mark.parametrize(
-        "path", ["/desk", "/desk/x", "/static/a.css", "/api/desk/v1/", "/healthz", "/unsubscribe/x"]
+        "path",
+        [
+            "/desk",
+            "/desk/x",
+            "/static/a.css",
+            "/api/desk/v1/",
+            "/api/alerts/x",
+            "/healthz",
+            "/unsubscribe/x",
+        ],
     )
     def test_only_what_is_not_public_reaches_the_application(
         self, path: str, site: Site, visitor: Visitor

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
-from incidents import operations, queries
+from incidents import operations
 from incidents.models import Component, Incident
 from incidents.values import (
     ComponentStatus,
@@ -28,6 +28,7 @@ from tests.factories import (
     StatusUpdateFactory,
     TimelineEntryFactory,
 )
+from tests.incidents.promised import open_promise
 
 pytestmark = pytest.mark.django_db
 
@@ -151,7 +152,7 @@ def test_reopening_promises_the_next_update() -> None:
 
     operations.reopen_incident(incident_id=incident.pk, reason="again", at=NOON, author=None)
 
-    assert queries.open_promise(incident.pk, PromiseKind.NEXT_UPDATE) is not None
+    assert open_promise(incident.pk, PromiseKind.NEXT_UPDATE) is not None
 
 
 def test_reopening_tells_customers_who_knew() -> None:

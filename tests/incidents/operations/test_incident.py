@@ -17,6 +17,7 @@ from incidents.values import (
     When,
 )
 from tests.factories import HOUR, MINUTE, NOON, ComponentFactory, IncidentFactory, ResponderFactory
+from tests.incidents.promised import open_promise
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +67,7 @@ class TestDeclareIncident:
         shown = queries.public_incidents().get()
         assert shown.told[0].body == "We are looking into it."
         assert shown.told[0].changes[0].new_status == ComponentStatus.MAJOR_OUTAGE
-        promise = queries.open_promise(incident.pk, PromiseKind.NEXT_UPDATE)
+        promise = open_promise(incident.pk, PromiseKind.NEXT_UPDATE)
         assert promise is not None
         assert promise.due_at == NOON + 10 * MINUTE
         component.refresh_from_db()

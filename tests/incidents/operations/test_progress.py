@@ -18,6 +18,7 @@ from incidents.values import (
     When,
 )
 from tests.factories import HOUR, MINUTE, NOON, IncidentFactory
+from tests.incidents.promised import open_promise
 
 pytestmark = pytest.mark.django_db
 
@@ -146,7 +147,7 @@ class TestReportProgress:
 
         _report(incident, HALF)
 
-        promise = queries.open_promise(incident.pk, PromiseKind.ETA)
+        promise = open_promise(incident.pk, PromiseKind.ETA)
         assert promise is not None
         assert (promise.due_at, promise.due_until) == (HALF.eta_low_at, HALF.eta_high_at)
         assert promise.made_by_job == "restore-1"
@@ -350,7 +351,7 @@ class TestWhatAJobOwesCustomers:
         _report(incident, replace(HALF, eta_low_at=None, eta_high_at=None), minutes=61)
 
         assert len(_told(incident)) == 2
-        assert queries.open_promise(incident.pk, PromiseKind.NEXT_UPDATE) is not None
+        assert open_promise(incident.pk, PromiseKind.NEXT_UPDATE) is not None
 
     def test_it_speaks_also_while_it_waits(self) -> None:
         incident = IncidentFactory.create(severity="sev1")
@@ -391,17 +392,17 @@ class TestWhatAJobOwesCustomers:
 
         _report(incident, HALF, minutes=1)
 
-        assert queries.open_promise(incident.pk, PromiseKind.ETA) is None
+        assert open_promise(incident.pk, PromiseKind.ETA) is None
 
     def test_a_job_that_stopped_takes_its_eta_back_and_gives_one_when_it_goes_on(self) -> None:
         incident = IncidentFactory.create()
         _report(incident, HALF)
         _event(incident, JobEvent.FAILED, replace(HALF, state=ProgressState.FAILED))
-        assert queries.open_promise(incident.pk, PromiseKind.ETA) is None
+        assert open_promise(incident.pk, PromiseKind.ETA) is None
 
         _report(incident, HALF, minutes=1)
 
-        assert queries.open_promise(incident.pk, PromiseKind.ETA) is not None
+        assert open_promise(incident.pk, PromiseKind.ETA) is not None
 
     def test_only_the_last_restore_says_that_all_is_back(self) -> None:
         incident = IncidentFactory.create()

@@ -23,6 +23,7 @@ from tests.factories import (
     ResponderFactory,
     StatusUpdateFactory,
 )
+from tests.incidents.promised import open_promise
 
 pytestmark = pytest.mark.django_db
 
@@ -111,7 +112,7 @@ class TestPostStatusUpdate:
             eta=When(at=NOON.replace(hour=0), precision=Precision.DAY, said="end of the day"),
         )
 
-        promise = queries.open_promise(incident.pk, PromiseKind.ETA)
+        promise = open_promise(incident.pk, PromiseKind.ETA)
         assert promise is not None
         assert promise.expires_at == NOON + 12 * HOUR
 
