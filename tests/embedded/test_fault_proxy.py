@@ -171,7 +171,10 @@ class TestFaultProxy:
 
     def test_is_down_and_up_again(self, fault_proxy: FaultProxy, through: Way) -> None:
         fault_proxy.faults = Faults(down=True)
-        with pytest.raises((EndpointConnectionError, ConnectionClosedError)):
+        # Over the connection that is open still; the cut may come in the middle of the answer.
+        with pytest.raises(
+            (EndpointConnectionError, ConnectionClosedError, ResponseStreamingError)
+        ):
             through.get()
         # Without an open connection left, it is refused.
         with pytest.raises(EndpointConnectionError):
