@@ -18,15 +18,17 @@ class Command(BaseCommand):
             job = queries.restore(options["restore"])
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
-        self.stdout.write(told(job))
+        lines = [told(job)]
         for finding in job.findings.worst_first().iterator():
             said = f"{finding.value} {finding.words}".strip()
-            self.stdout.write(f"  {finding.get_state_display()}: {finding} {said}".rstrip())
+            lines.append(f"  {finding.get_state_display()}: {finding} {said}".rstrip())
         for attempt in queries.attempts_of(job.pk):
-            self.stdout.write(
+            lines.append(
                 f"  {attempt.number}. {attempt.began_at:%Y-%m-%d %H:%M:%S} UTC "
                 f"{attempt.get_outcome_display()} in {attempt.get_phase_display()} "
                 f"{attempt.failure_code}".rstrip()
             )
             if attempt.detail:
-                self.stdout.write(f"     {attempt.detail}")
+                lines.append(f"     {attempt.detail}")
+        # At once: whoever reads only the first line breaks nothing.
+        self.stdout.write("\n".join(lines))
