@@ -95,8 +95,9 @@
   });
 
   // Of an empty box nothing is to be read; asked all the same, the answer to what was sent goes.
+  // So it is with a line that came back: why it came back stands there until it is changed.
   box.addEventListener("htmx:beforeRequest", (event) => {
-    if (!box.value.trim()) event.preventDefault();
+    if (!box.value.trim() || box.value === unsent?.line) event.preventDefault();
   });
   box.addEventListener("input", () => {
     if (!box.value.trim()) answer.replaceChildren();

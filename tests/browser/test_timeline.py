@@ -137,6 +137,26 @@ def test_a_line_that_is_refused_comes_back_with_a_way_out(
     expect(box).to_be_focused()
 
 
+def test_why_a_line_came_back_is_not_talked_over(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    """The line can be read, and is refused only when it is written: there is one such milestone."""
+    TimelineEntryFactory.create(incident=incident, milestone="mitigated")
+    _open(ada, live_server, incident)
+    box = ada.get_by_label("New entry")
+
+    # Faster than the line is read while it is typed.
+    box.fill("it holds *mitigated")
+    box.press("Enter")
+    expect(ada.locator("#entry-reading .write__refusal")).to_be_visible()
+    ada.wait_for_timeout(1_000)
+    expect(ada.locator("#entry-reading .write__refusal")).to_be_visible()
+    expect(box).to_have_value("it holds *mitigated")
+
+    box.fill("it holds")
+    expect(ada.locator("#entry-reading .write__read")).to_contain_text("it holds")
+
+
 def test_two_people_edit_the_same_entry_and_nothing_is_lost(
     ada: Page, ben: Page, live_server: LiveServer, incident: Incident
 ) -> None:
