@@ -164,10 +164,6 @@ def _queue(job: RestoreJob, decision: Decision | None, *, by_worker: bool, at: d
             job.save(force_insert=True)
             if decision is not None:
                 keep_decision(job, decision, at=at)
-            elif job.reasons and job.brings_forward_id is None:
-                # The rest of a staged recovery is asked for with its first part, for one reason.
-                words = f"Decided to restore {job.database} to {job.target}."
-                note_decision(job, words, job.reasons, by=None, at=at)
             if job.state == JobState.QUEUED:
                 runner.tell_queued(job, at=at)
                 if by_worker:

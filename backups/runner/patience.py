@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from django.conf import settings
@@ -34,22 +33,3 @@ def patiently(ask: Callable[[], T], tell: Callable[[Step], None]) -> T:
         else:
             tell(Step(done=0))
             return answer
-
-
-def only_long(tell: Callable[[Step], None], seconds: float) -> Callable[[Step], None]:
-    """Return what tells a wait for the storage only once it has lasted for so long.
-
-    Whoever asks for an answer at once wants to know of a wait early; customers do not.
-    """
-    since: float | None = None
-
-    def told(step: Step) -> None:
-        nonlocal since
-        if step.waiting != "storage":
-            since = None
-            tell(step)
-            return
-        since = time.monotonic() if since is None else since
-        tell(step if time.monotonic() - since >= seconds else replace(step, waiting=""))
-
-    return told

@@ -75,10 +75,7 @@ def opened_supply(
     def hashes_of(ref: ObjectRef) -> Sequence[str]:
         return hashes.get(ref.key, ())
 
-    manner = fetch.Manner(
-        outage_seconds=settings.STORAGE_OUTAGE_SECONDS,
-        waiting_after_seconds=settings.STORAGE_SILENCE_SECONDS,
-    )
+    manner = fetch.Manner(outage_seconds=settings.STORAGE_OUTAGE_SECONDS)
     with (
         closing(sources),
         Relay(sources, folder, manner=manner, hashes_of=hashes_of) as relay,

@@ -68,8 +68,6 @@ class Wire:
         self._idle: list[tuple[socket.socket, float]] = []
         self._lock = threading.Lock()
         self._is_closed = False
-        # When a byte of what was asked for last came, of a monotonic clock, whoever asked for it.
-        self.heard_at = 0.0
         # Whoever forgets to close it leaves no open sockets behind.
         weakref.finalize(self, _close_all, self._idle)
 
@@ -270,7 +268,6 @@ class Exchange:
 
     def _receive(self, buffer: memoryview) -> int:
         if len(self._ahead):
-            self._hear()
             taken = min(len(buffer), len(self._ahead))
             buffer[:taken] = self._ahead[:taken]
             self._ahead = self._ahead[taken:]
@@ -278,14 +275,7 @@ class Exchange:
         assert self._socket is not None
         read = self._socket.recv_into(buffer)
         self.received += read
-        if read:
-            self._hear()
         return read
-
-    def _hear(self) -> None:
-        # A refusal is no sign that the storage gives what it is asked for.
-        if OK <= self.status < REDIRECTED:
-            self.wire.heard_at = time.monotonic()
 
     def _read_chunk(self, buffer: memoryview) -> int:
         """Read within a chunk; ``_left`` is what is left of it."""
