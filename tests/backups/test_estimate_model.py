@@ -177,64 +177,6 @@ class TestRanges:
         )
 
 
-class TestWhatShowsNoSpeed:
-    """Earlier runs that were all beginning and no work."""
-
-    REPLAY = Work(phase="REPLAY", amount=12 * GB)
-
-    def tiny(self, amount: float, seconds: float, *, phase: str = "REPLAY") -> Past:
-        return Past(phase=phase, began_at=NOON - HOUR, seconds=seconds, amount=amount)
-
-    def test_three_hundred_bytes_of_log_are_no_rate(self) -> None:
-        unknown = surely(History(), [self.REPLAY])
-
-        found = surely(History(past=[self.tiny(303, 4)]), [self.REPLAY])
-
-        assert found == unknown
-        assert found.high80 < 15 * 60
-
-    @pytest.mark.parametrize("phase", ["UNPACK", "VERIFY", "TENANTS"])
-    def test_nor_are_a_few_bytes_of_any_phase(self, phase: str) -> None:
-        work = [Work(phase=phase, amount=12 * GB)]
-
-        found = surely(History(past=[self.tiny(4000, 5, phase=phase)]), work)
-
-        assert found == surely(History(), work)
-
-    def test_a_tiny_fetch_lets_nobody_speak_of_a_large_one(self) -> None:
-        assert told(History(past=[self.tiny(4000, 2, phase="FETCH")]), [FETCH]) is None
-
-    def test_but_of_one_like_it(self) -> None:
-        found = surely(
-            History(past=[self.tiny(4000, 2, phase="FETCH")]), [Work(phase="FETCH", amount=5000)]
-        )
-
-        assert found.low80 < 2.5 < found.high80
-
-    def test_beside_real_ones_they_move_nothing(self) -> None:
-        real = [past for past in drills(3) if past.phase == "REPLAY"]
-
-        found = surely(History(past=[*real, self.tiny(303, 4)]), [self.REPLAY])
-
-        assert found == surely(History(past=real), [self.REPLAY])
-
-    def test_some_megabytes_count_in_part(self) -> None:
-        found = surely(History(past=[self.tiny(40e6, 8)]), [self.REPLAY])
-        unknown = surely(History(), [self.REPLAY])
-
-        assert unknown.middle < found.middle < 12 * GB / (40e6 / 8)
-        assert width(found) > width(unknown)
-
-    def test_one_that_is_far_out_does_not_pull_the_others_along(self) -> None:
-        real = [past for past in drills(5) if past.phase == "REPLAY"]
-
-        found = surely(
-            History(past=[*real, self.tiny(100e6, 400_000)]), [Work(phase="REPLAY", amount=20 * GB)]
-        )
-
-        assert found.middle < 600
-
-
 class TestTheRun:
     def test_outweighs_what_was_before(self) -> None:
         # The drills had 50 MB/s; this run has had 10 for twenty minutes.
@@ -404,15 +346,6 @@ class TestTrack:
         track.note(125, 0)
 
         assert track.windows() == []
-
-    def test_goes_on_from_what_was_measured_before(self) -> None:
-        track = Track()
-        track.go_on([(40, -600e6), (100, 0)])
-        track.note(100, 0)
-        track.note(101, 10e6)
-
-        assert [w.amount / w.seconds for w in track.windows()] == pytest.approx([10e6])
-        assert track.outages() == []
 
     def test_without_a_note_there_is_nothing(self) -> None:
         assert Track().windows() == []

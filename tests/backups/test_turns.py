@@ -117,8 +117,7 @@ class TestTold:
         ends = [(each.eta_low_at, each.eta_high_at) for each in news]
         assert ends == [
             (NOON + timedelta(seconds=low), NOON + timedelta(seconds=high))
-            # 0 to 60, 15 to 90, 30 and 45 to 120; in whole minutes, rounded outward.
-            for low, high in ((0, 60), (0, 120), (0, 120), (0, 120))
+            for low, high in ((0, 60), (15, 90), (30, 120), (45, 120))
         ]
 
     def test_only_what_moved_and_who_comes_next_is_read_again(self, job: RestoreJob) -> None:

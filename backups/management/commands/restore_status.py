@@ -18,17 +18,15 @@ class Command(BaseCommand):
             job = queries.restore(options["restore"])
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
-        lines = [told(job)]
+        self.stdout.write(told(job))
         for finding in job.findings.worst_first().iterator():
             said = f"{finding.value} {finding.words}".strip()
-            lines.append(f"  {finding.get_state_display()}: {finding} {said}".rstrip())
+            self.stdout.write(f"  {finding.get_state_display()}: {finding} {said}".rstrip())
         for attempt in queries.attempts_of(job.pk):
-            lines.append(
+            self.stdout.write(
                 f"  {attempt.number}. {attempt.began_at:%Y-%m-%d %H:%M:%S} UTC "
                 f"{attempt.get_outcome_display()} in {attempt.get_phase_display()} "
                 f"{attempt.failure_code}".rstrip()
             )
             if attempt.detail:
-                lines.append(f"     {attempt.detail}")
-        # At once: whoever reads only the first line breaks nothing.
-        self.stdout.write("\n".join(lines))
+                self.stdout.write(f"     {attempt.detail}")
