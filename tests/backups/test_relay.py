@@ -372,7 +372,7 @@ class TestTheStorageFails:
         bucket = sources.channels[0].bucket
         manifest = manifest_key(bucket, "main", "20261123T000000")
         list(record_manifest(bucket, manifest, [bucket.head(key)]))
-        fault_proxy.faults = Faults(flip_at_byte=MIB, flip_share=0.5, keys="*/data.tar")
+        fault_proxy.faults = Faults(flip_at_byte=MIB, flip_share=0.9, keys="*/data.tar")
 
         assert read(client, s3_bucket, key) == LARGE
         assert fault_proxy.total().flips
