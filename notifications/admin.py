@@ -10,8 +10,9 @@ from notifications.models import Delivery
 class DeliveryAdmin(admin.ModelAdmin[Delivery]):
     list_display = ["subject", "shown_recipient", "state", "attempts", "created_at", "sent_at"]
     list_filter = ["channel", "state"]
-    # The address of a webhook is a secret.
-    exclude = ["recipient"]
+    # The address of a webhook is a secret. What a message says may be of a private incident, or
+    # let its reader in somewhere: it is for whom it was sent to.
+    exclude = ["recipient", "body", "headers"]
     readonly_fields = ["shown_recipient"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -63,7 +63,8 @@ def post(address: str, *, body: bytes, headers: Mapping[str, str], limits: Limit
     """
     place = place_of(address)
     ends_at = time.monotonic() + limits.total
-    connection = _reach(place, _checked(place), limits=limits, ends_at=ends_at)
+    numbers = _checked(place, seconds=limits.total)
+    connection = _reach(place, numbers, limits=limits, ends_at=ends_at)
     try:
         with _ending(connection, ends_at) as is_over:
             answer, said = _ask(place, connection, body, headers, limits=limits, is_over=is_over)
@@ -80,16 +81,13 @@ def refuse_unfit(address: str) -> None:
     place = place_of(address)
     with contextlib.suppress(ValueError):
         ip_address(place.host)
-        _checked(place)
+        _checked(place, seconds=_USUAL.total)
 
 
-def _checked(place: Place) -> list[str]:
+def _checked(place: Place, *, seconds: float) -> list[str]:
     """Return the IP addresses of a place: all of them may be called, or it is refused."""
-    try:
-        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise PlaceAway("Its name leads to no address now.") from None
-    numbers = list(dict.fromkeys(ip_address(str(entry[4][0])) for entry in found))
+    found = _looked_up(place, seconds=seconds)
+    numbers = list(dict.fromkeys(ip_address(number) for number in found))
     allowed = settings.OUTGOING_NETWORKS
     if not all(permits(number, allowed=allowed) for number in numbers):
         raise Undelivered(
@@ -100,6 +98,28 @@ def _checked(place: Place) -> list[str]:
     if place.scheme == "http" and not all(lies_in(number, allowed) for number in numbers):
         raise Undelivered("It has to begin with https://.", is_final=True)
     return [str(number) for number in numbers[:_MOST_ADDRESSES]]
+
+
+def _looked_up(place: Place, *, seconds: float) -> list[str]:
+    """Return the addresses behind a name. The system's look-up knows no limit: it gets ours.
+
+    A thread that is late stays until the system gives up; it holds nothing, and ends nothing.
+    """
+    found: list[str] = []
+
+    def look_up() -> None:
+        with contextlib.suppress(OSError, UnicodeError):
+            answers = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+            found.extend(str(answer[4][0]) for answer in answers)
+
+    search = threading.Thread(target=look_up, daemon=True)
+    search.start()
+    search.join(seconds)
+    if search.is_alive():
+        raise PlaceAway("Its name was not looked up in time.")
+    if not found:
+        raise PlaceAway("Its name leads to no address now.")
+    return found
 
 
 def _reach(place: Place, numbers: list[str], *, limits: Limits, ends_at: float) -> HTTPConnection:

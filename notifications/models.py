@@ -12,12 +12,28 @@ from notifications.places import masked
 class Channel(models.TextChoices):
     EMAIL = "email", _("Email")
     CHAT = "chat", _("Chat webhook")
+    WEBHOOK = "webhook", _("Signed webhook")
 
 
 class DeliveryState(models.TextChoices):
     QUEUED = "queued", _("Queued")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
+
+
+class SigningKey(models.Model):
+    """What a signed webhook's messages are signed with; its receiver has it, too."""
+
+    secret = models.CharField(max_length=120)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="signingkey_has_a_secret", condition=~Q(secret="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"Key {self.pk}"
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -34,6 +50,10 @@ class Delivery(models.Model):
     subject = models.CharField(max_length=200)
     body = models.TextField()
     headers = models.JSONField(default=dict)
+    # Of a signed webhook; None once its channel is gone.
+    signing_key = models.ForeignKey(
+        SigningKey, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     idempotency_key = models.CharField(max_length=200, unique=True)
     # What it tells of, in the words of whoever queued it: "notice-41". Several may share it.
     about = models.CharField(max_length=60, blank=True, db_index=True)
@@ -75,4 +95,4 @@ class Delivery(models.Model):
     @property
     def shown_recipient(self) -> str:
         """The recipient as anybody at the desk may read it: a webhook's address is a secret."""
-        return masked(self.recipient) if self.channel == Channel.CHAT else self.recipient
+        return self.recipient if self.channel == Channel.EMAIL else masked(self.recipient)

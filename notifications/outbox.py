@@ -11,6 +11,7 @@ from notifications.chat import ChatSender
 from notifications.errors import PlaceAway, ServerAway, Undelivered
 from notifications.mail import MailSender
 from notifications.models import Channel, Delivery, DeliveryState
+from notifications.webhook import WebhookSender
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Sender(Protocol):
 _SENDERS: Mapping[Channel, Callable[[], Sender]] = {
     Channel.EMAIL: MailSender,
     Channel.CHAT: ChatSender,
+    Channel.WEBHOOK: WebhookSender,
 }
 
 
@@ -53,10 +55,12 @@ def enqueue(
     at: datetime,
     headers: Mapping[str, str] | None = None,
     about: str = "",
+    signing_key_id: int | None = None,
 ) -> None:
     """Queue one message, in the caller's transaction. The same key again changes nothing.
 
-    ``about`` is what it tells of, by a name of the caller's: the ledger is read by it.
+    ``about`` is what it tells of, by a name of the caller's: the ledger is read by it. A signed
+    webhook's ``headers`` hold its ``type``.
     """
     Delivery.objects.bulk_create(
         [
@@ -66,6 +70,7 @@ def enqueue(
                 subject=" ".join(subject.split())[:200],
                 body=body,
                 headers=dict(headers or {}),
+                signing_key_id=signing_key_id,
                 idempotency_key=idempotency_key,
                 about=about,
                 next_attempt_at=at,
@@ -86,14 +91,33 @@ def send_due(*, at: datetime, channels: Iterable[Channel] = tuple(Channel)) -> i
     return sum(_send_channel(channel, at=at) for channel in channels)
 
 
-def try_out(*, channel: Channel, recipient: str, subject: str, body: str) -> None:
+def try_out(
+    *,
+    channel: Channel,
+    recipient: str,
+    subject: str,
+    body: str,
+    at: datetime,
+    signing_key_id: int | None = None,
+) -> None:
     """Send one message now, outside the outbox, to see whether it arrives.
 
     :raises Undelivered: if it does not, with the reason
     """
     sender = _SENDERS[channel]()
     try:
-        sender.send(Delivery(channel=channel, recipient=recipient, subject=subject, body=body))
+        sender.send(
+            Delivery(
+                channel=channel,
+                recipient=recipient,
+                subject=subject,
+                body=body,
+                headers={"type": "test"},
+                signing_key_id=signing_key_id,
+                idempotency_key=f"test-{at.isoformat()}",
+                created_at=at,
+            )
+        )
     finally:
         sender.close()
 

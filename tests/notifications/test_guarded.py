@@ -1,6 +1,7 @@
 """Posting to addresses that people typed in: what is reached, refused, and cut short."""
 
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from email.utils import format_datetime
@@ -214,6 +215,24 @@ class TestFails:
         assert "no such hook: …" in str(refusal.value)
         assert "secret-token" not in str(refusal.value)
         assert len(str(refusal.value)) < 200
+
+
+class TestNames:
+    def test_a_slow_look_up_takes_no_more_than_all_may_take(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        over = threading.Event()
+
+        def look_up(*_args: Any, **_named: Any) -> list[Any]:
+            over.wait(10)
+            return []
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        try:
+            with pytest.raises(PlaceAway, match="not looked up in time"):
+                _post("https://slow.example/hook", Limits(connect=1, silence=0.2, total=0.2))
+        finally:
+            over.set()
 
 
 class TestPatience:
