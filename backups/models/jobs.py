@@ -1,5 +1,6 @@
 """Work that survives its worker: the job's state lives here, the broker carries only its number."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -23,6 +24,14 @@ class JobState(TextChoices):
 
 
 OVER = (JobState.SUCCEEDED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """The process that has a job, and the machine that it runs on."""
+
+    host: str
+    pid: int
 
 
 class JobQuerySet(models.QuerySet[Any]):
@@ -83,7 +92,7 @@ class JobQuerySet(models.QuerySet[Any]):
             for row in rows
             if row.leased_until is None
             or row.leased_until < at
-            or _is_gone(row.leased_by, host, living)
+            or _is_gone(row.worker, host, living)
         ]
         return rows.filter(pk__in=gone)
 
@@ -130,6 +139,12 @@ class LeasedJob(models.Model):
     def is_over(self) -> bool:
         return self.state in OVER
 
+    @property
+    def worker(self) -> Worker | None:
+        """Who is at it; None while nobody is."""
+        host, _colon, pid = self.leased_by.rpartition(":")[0].rpartition(":")
+        return Worker(host=host, pid=int(pid)) if pid.isdecimal() else None
+
 
 class BackupJob(LeasedJob):
     """A backup that is to be taken."""
@@ -154,6 +169,5 @@ class BackupJob(LeasedJob):
         return f"Backup {self.label}"
 
 
-def _is_gone(leased_by: str, host: str, living: set[int]) -> bool:
-    machine, _colon, rest = leased_by.rpartition(":")[0].rpartition(":")
-    return machine == host and rest.isdigit() and int(rest) not in living
+def _is_gone(worker: Worker | None, host: str, living: set[int]) -> bool:
+    return worker is not None and worker.host == host and worker.pid not in living

@@ -76,6 +76,14 @@ class RecoveryTarget(models.Model):
     # What holds the place, in a stable word: "", "running", "foreign", "ours" (a restore that has
     # stopped), "port", "programs", "disk".
     occupied_by = models.CharField(max_length=20, blank=True)
+    # The database of which a standby is kept warm here: restored, and replaying what is archived.
+    keeps_warm = models.ForeignKey(
+        Database, on_delete=models.PROTECT, null=True, blank=True, related_name="standbys"
+    )
+    # Up to when it has replayed, and when that was seen; why it does not, if it does not.
+    warm_until_at = models.DateTimeField(null=True, blank=True)
+    warm_seen_at = models.DateTimeField(null=True, blank=True)
+    warm_trouble = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [
@@ -166,6 +174,8 @@ class RestoreJob(LeasedJob):
     # Since when, and why, it may be opened although checks have failed.
     accepted_at = models.DateTimeField(null=True, blank=True)
     accepted_because = models.CharField(max_length=1000, blank=True)
+    # Made for a drill: its directory stays the restore's own, and is taken away once it has proven.
+    is_scratch = models.BooleanField(default=False)
 
     objects = RestoreJobQuerySet.as_manager()
 
@@ -213,12 +223,25 @@ class RestoreJob(LeasedJob):
         ]
 
     def __str__(self) -> str:
-        return f"Restore {self.pk}"
+        return f"Restore {self.pk} (drill)" if self.is_scratch else f"Restore {self.pk}"
 
     @property
     def key(self) -> str:
         """What the record of incidents calls this job."""
         return f"restore-{self.pk}"
+
+    def ask_to_end(self, *, at: datetime) -> None:
+        """Have its worker stop it and take back what it did. The row is locked, and not over."""
+        self.cancel_requested_at = self.cancel_requested_at or at
+        if self.state != JobState.RUNNING:
+            self.state, self.queued_at, self.ended_at = JobState.QUEUED, at, None
+            self.failure_code = self.failure_advice = ""
+        self.save(
+            update_fields=[
+                "cancel_requested_at", "state", "queued_at", "ended_at", "failure_code",
+                "failure_advice",
+            ]
+        )  # fmt: skip
 
     def is_to_pause(self, at: datetime) -> bool:
         """Whether a pause of it is due."""

@@ -148,6 +148,8 @@ class Incident(Worded):
             models.Index(name="incident_newest_first", fields=["-started_at", "-id"]),
             # Every publish asks for those with the newest activity.
             models.Index(name="incident_newest_activity", fields=["-updated_at", "-id"]),
+            # The page of uptime asks for those that were not over yet on some day.
+            models.Index(name="incident_end", fields=["resolved_at"]),
             # The desk lists those that are open, and behind them the others.
             models.Index(
                 Coalesce("started_at", "created_at").desc(),
@@ -200,6 +202,11 @@ class Incident(Worded):
     @property
     def is_private(self) -> bool:
         return self.visibility == Visibility.PRIVATE
+
+    @property
+    def is_for_customers(self) -> bool:
+        """Whether its updates are for customers to read: a drill is held as if they were."""
+        return self.is_drill or self.visibility == Visibility.PUBLIC
 
     @property
     def moves_components(self) -> bool:

@@ -1,5 +1,6 @@
 """Why it happened, what is done about it, and the postmortem."""
 
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
@@ -16,7 +17,9 @@ from incidents.models.fields import (
 )
 from incidents.models.incident import Incident
 from incidents.models.timeline import TimelineEntry
-from incidents.values import ActionKind, ActionState, CauseKind, Precision, Priority
+from incidents.values import ActionKind, ActionState, CauseKind, Precision, Priority, When
+
+_FINISHED = [ActionState.DONE, ActionState.WONT_DO]
 
 
 class RootCause(Worded):
@@ -54,7 +57,7 @@ class RootCause(Worded):
 
 class ActionItemQuerySet(models.QuerySet["ActionItem"]):
     def unfinished(self) -> Self:
-        return self.exclude(state__in=[ActionState.DONE, ActionState.WONT_DO])
+        return self.exclude(state__in=_FINISHED)
 
     def soonest_first(self) -> Self:
         return self.order_by(F("due_at").asc(nulls_last=True), "id")
@@ -132,6 +135,11 @@ class ActionItem(Worded):
     def owner_name(self) -> str:
         """The person or label that owns it; empty while nobody does."""
         return self.owner.label() if self.owner else self.owner_label
+
+    def is_overdue(self, *, at: datetime) -> bool:
+        """Tell whether the whole of its due time has passed and it is not finished."""
+        latest = When.of(self, "due_").latest
+        return latest is not None and latest < at and self.state not in _FINISHED
 
 
 class Postmortem(models.Model):

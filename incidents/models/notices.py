@@ -8,7 +8,7 @@ from django.db.models import Q
 from incidents.models.fields import is_known
 from incidents.models.incident import Incident
 from incidents.values import NoticeKind, Severity
-from notifications.models import Channel
+from notifications.models import Channel, SigningKey
 from notifications.places import masked
 
 
@@ -23,6 +23,10 @@ class NoticeChannel(models.Model):
     channel = models.CharField(max_length=8, choices=Channel)
     # A mailbox, or the address of an incoming webhook. The latter is a secret: never shown whole.
     address = models.CharField(max_length=1000)
+    # Of a signed webhook.
+    signing_key = models.OneToOneField(
+        SigningKey, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     kinds = ArrayField(models.CharField(max_length=16, choices=NoticeKind), default=every_kind)
     # The mildest severity of which it hears.
     least_severity = models.CharField(max_length=8, choices=Severity, default=Severity.SEV4)
@@ -37,6 +41,11 @@ class NoticeChannel(models.Model):
             is_known("noticechannel", "channel", Channel),
             is_known("noticechannel", "least_severity", Severity),
             models.CheckConstraint(name="noticechannel_has_an_address", condition=~Q(address="")),
+            models.CheckConstraint(
+                name="noticechannel_signs_iff_it_is_a_signed_webhook",
+                condition=Q(channel=Channel.WEBHOOK, signing_key__isnull=False)
+                | (~Q(channel=Channel.WEBHOOK) & Q(signing_key__isnull=True)),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -45,7 +54,7 @@ class NoticeChannel(models.Model):
     @property
     def shown_address(self) -> str:
         """The address as anybody at the desk may read it."""
-        return masked(self.address) if self.channel == Channel.CHAT else self.address
+        return self.address if self.channel == Channel.EMAIL else masked(self.address)
 
     @property
     def heard(self) -> str:

@@ -1,7 +1,9 @@
 """What customers may know of a job that is bringing their data back."""
 
+from datetime import datetime, timedelta
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
@@ -18,6 +20,9 @@ AT_WORK = [
     ProgressState.HELD,
     ProgressState.PAUSED,
 ]
+
+# Of a job in such a state something is heard all the time, unless it is dead.
+_HEARD_OF = [ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD]
 
 
 class ProgressReportQuerySet(models.QuerySet["ProgressReport"]):
@@ -97,3 +102,8 @@ class ProgressReport(models.Model):
     def percent(self) -> int | None:
         """The share that is done, rounded down; None while the total is not known."""
         return self.done * 100 // self.total if self.total else None
+
+    def is_silent(self, *, at: datetime) -> bool:
+        """Tell whether it should have been heard of by now."""
+        silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
+        return self.state in _HEARD_OF and at - self.heartbeat_at > silence

@@ -18,13 +18,17 @@ from incidents.models.fields import (
     words_of,
 )
 from incidents.models.incident import Incident
-from incidents.values import EntryKind, Milestone, Outcome, Precision, Source
+from incidents.values import FALSE_ALARM, EntryKind, Milestone, Outcome, Precision, Source
 
 
 class TimelineEntryQuerySet(models.QuerySet["TimelineEntry"]):
     def live(self) -> Self:
         """Those that nobody has deleted."""
         return self.filter(deleted_at__isnull=True)
+
+    def of_false_alarms(self) -> Self:
+        """Those that end an incident of which customers were never told."""
+        return self.live().filter(milestone=Milestone.RESOLVED, tags__contains=[FALSE_ALARM])
 
 
 class TimelineEntry(Worded):

@@ -4,7 +4,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
 from incidents.models.components import Component
 from incidents.models.fields import (
@@ -22,6 +22,12 @@ from incidents.values import ComponentStatus, ImpactKind, Phase, Precision, Upda
 class StatusUpdateQuerySet(models.QuerySet["StatusUpdate"]):
     def published(self) -> Self:
         return self.filter(state=UpdateState.PUBLISHED)
+
+    def told(self) -> Self:
+        """Those that customers were given to read; what staff said among themselves is left out."""
+        # One look a row: joined, PostgreSQL may go through every entry there is instead.
+        entry = TimelineEntry.objects.filter(pk=OuterRef("entry"))
+        return self.published().filter(Subquery(entry.values("is_public")))
 
     def newest_first(self) -> Self:
         return self.order_by(F("published_at").desc(nulls_first=True), "-id")
