@@ -26,9 +26,7 @@ _OPENINGS = {
     Phase.MONITORING: _lazy("A fix is in place, and we are watching the service."),
 }
 _MISSING = {
-    ImpactKind.DATA_UNAVAILABLE: _lazy(
-        "Everything up to {moment} is there; later changes are not back yet."
-    ),
+    ImpactKind.DATA_UNAVAILABLE: _lazy("Changes made since {moment} are not available."),
     ImpactKind.DATA_LOST: _lazy("Changes made after {moment} are lost."),
 }
 

@@ -75,6 +75,11 @@ class FileTooLarge(Refused):
     message = "The file is too large. Attach the part that matters, or a link to it."
 
 
+class FileDiffers(Refused):
+    code = "file-differs"
+    message = "The file has another SHA-256 than was said. Send it again, as it is."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
     """What a file holds: its type by its bytes, its size, and its SHA-256 in hexadecimal."""

@@ -50,6 +50,15 @@ def approval_wanted(name: str) -> Words:
     )
 
 
+def update_returned(name: str, reason: str) -> Words:
+    """``name``: who gave it back; empty where nobody is named."""
+    return Words(
+        news="Your update is given back",
+        advice=f"{name or 'Somebody'} did not approve it: “{reason}” It is a draft again, and "
+        "customers have not read it.",
+    )
+
+
 def promise_due(promise: Promise, *, tz: str, at: datetime) -> Words:
     """Say that a promise is about to fall due."""
     due = clock(promise.expires_at or at, tz=tz, at=at)

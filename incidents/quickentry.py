@@ -6,6 +6,7 @@ A line is an optional time, then what happened, with marks anywhere in it::
     -15m restarted the proxy
     ~09:00 first tenants are back
     yesterday 23:50 - 00:20 short outage *started
+    *detected 00:30 the alarm went off
 
 Nothing here reads a clock or a row: the moment of typing and the zone are passed in.
 """
@@ -45,6 +46,11 @@ _TIME = re.compile(
     rf"(?:\s?(?P<zone>{_OFFSET}))?",
     re.IGNORECASE,
 )
+_DAYS = re.compile(
+    r"(?P<approx>~|±|≈)?\s*(?P<day>\d{4}-\d{1,2}-\d{1,2})"
+    r"\s*(?:-|–|—|to\b|until\b)\s*(?P<end_day>\d{4}-\d{1,2}-\d{1,2})(?=\s|:|,|$)",
+    re.IGNORECASE,
+)
 _BARE_DAY = re.compile(r"(?P<approx>~|±|≈)?\s*(?P<day>\d{4}-\d{1,2}-\d{1,2})(?=\s|:|,|$)")
 _AGO = re.compile(
     r"-\s?(?=\d)"
@@ -62,8 +68,19 @@ _AHEAD = re.compile(rf"\+\s?\d+(?:[.,]\d+)?\s?{_UNIT}(?![\w:])", re.IGNORECASE)
 _LIKE_AGO = re.compile(rf"-\s?\d+(?:[.,]\d+)?\s?{_UNIT}(?:\s?\d+)?(?![\w:])", re.IGNORECASE)
 _NOW = re.compile(r"now\b(?=\s*[:,–-]|\s*$)", re.IGNORECASE)
 _BEHIND_TIME = re.compile(r"\s*(?:[:,]\s+|[-–—]\s+)?\s*")
-# A mark stands by itself; a backslash before it makes it plain text.
-_MARK = re.compile(r"(?<!\S)(?P<sign>[#!*])(?P<word>[A-Za-z][\w-]*)(?P<rest>[.,;:]?)(?!\S)")
+# A mark stands by itself, or with others; a backslash before it makes it plain text.
+_WORD = r"[#!*][A-Za-z][\w-]*"
+_MARKS = re.compile(rf"(?<!\S)(?P<marks>(?:{_WORD})+)(?P<rest>[.,;:]?)(?!\S)")
+_ONE = re.compile(r"([#!*])([A-Za-z][\w-]*)")
+# Marks before the time, which then is not lost behind them.
+_FOREMOST = re.compile(rf"(?P<marks>(?:(?:{_WORD})+\s+)+)(?=\S)")
+# A mark and a clock without a blank between them, as a thumb leaves it out.
+_GLUED = re.compile(r"(?<!\S)(?P<mark>[#!*][A-Za-z][\w-]*?)(?P<time>[~±≈]?\d{1,2}:\d{2}\S*)")
+_KNOWN = frozenset(
+    [*(f"!{outcome}" for outcome in OUTCOMES), *(f"*{milestone}" for milestone in MILESTONES)]
+)
+# One of ours within a word, where it marks nothing.
+_INSIDE = re.compile(rf"(?<=[\w.,;:)])(?:{'|'.join(map(re.escape, sorted(_KNOWN)))})\b")
 _ESCAPED = re.compile(r"(?<!\S)\\(?=[#!*])")
 _MERIDIEM = re.compile(r"([\d:]+)\s?([ap])m", re.IGNORECASE)
 
@@ -82,13 +99,13 @@ class Unreadable(Refused):
 
 
 class _Ambiguous(Unreadable):
-    """A wall clock that was not, or was twice; ``instants`` are those that it can mean."""
+    """A wall clock that was not, or was twice; ``meant`` are the moments that it can mean."""
 
     code = "ambiguous-entry"
 
     def __init__(self, message: str, *meant: datetime) -> None:
         super().__init__(message)
-        self.instants = [f"{at:%Y-%m-%d %H:%M}" for at in meant]
+        self.meant = meant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +146,11 @@ def read_line(line: str, *, tz: str, now: datetime, needs_day: bool = False) -> 
     :raises Unreadable: if the line has no text, or a time or mark that cannot be meant
     """
     moment = _Moment(now=now, tz=tz, needs_day=needs_day)
-    line = line.strip()
-    when, behind = _read_time(line, moment)
-    text, marks = _take_marks(line[behind:].strip())
+    line, parted = _part(line.strip())
+    foremost = found["marks"].strip() if (found := _FOREMOST.match(line)) else ""
+    line = line[len(foremost) :].strip()
+    when, behind = _read_time(f"{line} {foremost}".strip(), moment)
+    text, marks = _take_marks(f"{foremost} {line[behind:]}".strip())
     if not text:
         raise Unreadable("Say what happened: the line holds no words beside its time and marks.")
     return Reading(
@@ -140,8 +159,34 @@ def read_line(line: str, *, tz: str, now: datetime, needs_day: bool = False) -> 
         tags=_tags(marks),
         outcome=_one_of(marks, "!", OUTCOMES),
         milestone=_one_of(marks, "*", MILESTONES),
-        remarks=_remarks(when, moment),
+        remarks=(*parted, *_unmarked(text), *_remarks(when, moment)),
     )
+
+
+def _part(line: str) -> tuple[str, list[str]]:
+    """Return the line with a blank between what is known as a mark and its time; and what was read.
+
+    :raises Unreadable: if the mark is a tag: only its writer knows where that ends
+    """
+    remarks = []
+    while found := _GLUED.search(line):
+        mark, time_ = found["mark"], found["time"]
+        apart = f"{line[: found.start()]}{mark} {time_}{line[found.end() :]}"
+        if mark.lower() not in _KNOWN:
+            raise Unreadable(
+                f"{mark} and {time_} stand without a blank between them. Put one where the mark "
+                "ends.",
+                ways=(apart,),
+            )
+        remarks.append(f"{mark}{time_} is read as {mark} and {time_}.")
+        line = apart
+    return line, remarks
+
+
+def _unmarked(text: str) -> Iterator[str]:
+    """Say what looks like a mark within a word, and is left there."""
+    for found in _INSIDE.finditer(text):
+        yield f"{found[0]} is left in the text: a mark has a blank before it."
 
 
 def _read_time(line: str, moment: _Moment) -> tuple[When, int]:
@@ -159,11 +204,13 @@ def _read_time(line: str, moment: _Moment) -> tuple[When, int]:
         try:
             return _stated(found, moment), _end(found, line)
         except _Ambiguous as fault:
-            ways = () if found["end"] else tuple(
-                f"{found['approx'] or ''}{way} UTC {line[_end(found, line) :]}"
-                for way in fault.instants
-            )  # fmt: skip
-            raise Unreadable(str(fault), ways=ways) from fault
+            ways = _ranges(found, moment) if found["end"] else map(_written, fault.meant)
+            approx, words = found["approx"] or "", line[_end(found, line) :]
+            raise Unreadable(
+                str(fault), ways=tuple(f"{approx}{way} UTC {words}" for way in ways)
+            ) from fault
+    if found := _DAYS.match(line):
+        return _whole_days(found, line, moment), _end(found, line)
     if found := _BARE_DAY.match(line):
         return _whole_day(found, moment), _end(found, line)
     found = _NOW.match(line)
@@ -202,6 +249,64 @@ def _whole_day(found: re.Match[str], moment: _Moment) -> When:
         tz=moment.tz,
         said=found[0].strip(),
     )
+
+
+def _whole_days(found: re.Match[str], line: str, moment: _Moment) -> When:
+    """Return a range of whole days. One that ends at a clock of its last day is asked about."""
+    if re.match(rf"[T\s]+{_CLOCK}", line[found.end() :]):
+        raise Unreadable(
+            f"Does this begin at 00:00? Then write {found['day']} 00:00 - {found['end_day']} "
+            "and the time, or leave the time out.",
+            ways=(
+                f"{found['approx'] or ''}{found['day']} 00:00 - {line[found.start('end_day') :]}",
+            ),
+        )
+    first, last = (_day(found[name], moment) for name in ("day", "end_day"))
+    if last < first:
+        raise Unreadable("The end is before the start. Give the end a later day.")
+    at, until = (
+        datetime.combine(day, time(), tzinfo=moment.zone).astimezone(UTC) for day in (first, last)
+    )
+    _refuse_future(at, found["day"], moment)
+    return When(
+        at=at,
+        until=until,
+        precision=Precision.DAY,
+        approx=bool(found["approx"]),
+        tz=moment.tz,
+        said=found[0].strip(),
+    )
+
+
+def _ranges(found: re.Match[str], moment: _Moment) -> Iterator[str]:
+    """Yield what a range can mean of which an end was not, or was twice."""
+    tz = _zone_name(found["zone"]) if found["zone"] else moment.tz
+    here = _Moment(now=moment.now, tz=tz, needs_day=moment.needs_day)
+    clock, end = _clock(found["clock"]), _clock(found["end"])
+    if found["day"]:
+        starts = _meant(_day(found["day"], here), clock, here)
+    else:
+        passed = [at for at in _meant(here.today, clock, here) if at <= moment.now + _SLACK]
+        starts = passed or _meant(here.today - timedelta(days=1), clock, here)
+    for at in starts:
+        day = at.astimezone(here.zone).date()
+        last = _day(found["end_day"], here) if found["end_day"] else day
+        ends = [until for until in _meant(last, end, here) if until >= at]
+        if not ends and not found["end_day"]:
+            ends = _meant(day + timedelta(days=1), end, here)
+        yield from (f"{_written(at)} - {_written(until)}" for until in ends)
+
+
+def _meant(day: date, clock: time, moment: _Moment) -> list[datetime]:
+    """Return the moments that a wall clock can mean: one, or two."""
+    try:
+        return [_instant(day, clock, moment)]
+    except _Ambiguous as fault:
+        return sorted(fault.meant)
+
+
+def _written(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def _stated(found: re.Match[str], moment: _Moment) -> When:
@@ -321,8 +426,12 @@ def _said_as(at: datetime, moment: _Moment) -> str:
 
 def _take_marks(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Return the words without their marks, and the marks."""
-    marks = [(found["sign"], found["word"].lower()) for found in _MARK.finditer(text)]
-    words = _MARK.sub(lambda found: found["rest"], text)
+    marks = [
+        (sign, word.lower())
+        for found in _MARKS.finditer(text)
+        for sign, word in _ONE.findall(found["marks"])
+    ]
+    words = _MARKS.sub(lambda found: found["rest"], text)
     words = re.sub(r"\s+([.,;:])", r"\1", " ".join(words.split()))
     return _ESCAPED.sub("", words).strip(), marks
 

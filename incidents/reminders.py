@@ -7,7 +7,14 @@ from functools import partial
 
 from accounts.models import User
 from incidents import notice_words, operations, queries
-from incidents.models import ActionItem, DeskRules, Incident, Notice, SeverityRule
+from incidents.models import (
+    ActionItem,
+    DeskRules,
+    Incident,
+    Notice,
+    SeverityRule,
+    TimelineEntry,
+)
 from incidents.notice_words import Words
 from incidents.operations.notices.telling import commander_of, holders, members_of, tell
 from incidents.values import IncidentKind, NoticeKind, Role, Severity, When, zone
@@ -173,7 +180,7 @@ def _accounts_due(severity: Severity, days: int, at: datetime) -> Iterator[_Fact
         postmortem=None,
         resolved_at__gt=at - within - _POSTMORTEM_NO_MORE,
         resolved_at__lte=at - within + timedelta(days=1),
-    )
+    ).exclude(pk__in=TimelineEntry.objects.of_false_alarms().values("incident"))
     for incident in ended.order_by("pk"):
         assert incident.resolved_at is not None
         there = zone(incident.tz)

@@ -22,5 +22,10 @@ def tell_what_is_overdue() -> None:
 
 
 @shared_task
+def clear_unused_files() -> None:
+    operations.clear_unused_files(at=timezone.now())
+
+
+@shared_task
 def advance_maintenances() -> None:
     operations.advance_maintenances(at=timezone.now())

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+# So many characters has a text that people write, at most: what is longer is a file.
+LONGEST_TEXT = 20_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
@@ -109,6 +112,10 @@ class Outcome(TextChoices):
     FAILED = "failed", _("Failed")
     ABANDONED = "abandoned", _("Abandoned")
     UNKNOWN = "unknown", _("Unknown")
+
+
+# The tag of the end of an incident of which customers were never told.
+FALSE_ALARM = "false-alarm"
 
 
 class Milestone(TextChoices):
@@ -245,6 +252,7 @@ class NoticeKind(TextChoices):
 
     DECLARED = "declared", _("An incident is declared")
     APPROVAL_WANTED = "approval_wanted", _("An update waits for approval")
+    UPDATE_RETURNED = "update_returned", _("Your update is given back")
     UPDATE_DUE = "update_due", _("The next update is almost due")
     PROMISE_MISSED = "promise_missed", _("A promise to customers is missed")
     ROLE_EMPTY = "role_empty", _("Nobody holds a role that is needed")

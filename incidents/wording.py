@@ -17,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from incidents import spoken
+from incidents.calm import outward
 from incidents.models import UpdateTemplate
 from incidents.values import Looked, ProgressPhase
 
@@ -261,6 +262,7 @@ def eta_words(low: datetime | None, high: datetime | None, zone: tzinfo) -> str:
     """Return a sentence with the range in which a job ends; nothing while that is not known."""
     if low is None or high is None:
         return ""
+    low, high = outward(low, high)
     return gettext("We expect to be done between {start} and {end}.").format(
         start=spoken.moment_within(low, zone), end=spoken.moment_within(high, zone)
     )

@@ -7,14 +7,15 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
 from incidents import operations
-from incidents.api.serializers import WRITTEN, EntrySerializer
+from incidents.api.serializers import MAY_BE_TOLD, WRITTEN, EntrySerializer, EvidenceSerializer
 from incidents.models import Evidence, Incident, TimelineEntry
-from incidents.values import Milestone, Outcome, Precision, When
+from incidents.values import LONGEST_TEXT, Milestone, Outcome, Precision, When
 
 _TIME = ("at", "until", "precision", "approx", "said")
 
@@ -23,7 +24,7 @@ class EditEntrySerializer(serializers.Serializer[Any]):
     """What may be changed. What is not sent stays; a time is sent whole."""
 
     version = serializers.IntegerField(help_text="The version that was read.")
-    text = serializers.CharField(required=False, max_length=20_000)
+    text = serializers.CharField(required=False, max_length=LONGEST_TEXT)
     at = serializers.DateTimeField(required=False, allow_null=True)
     until = serializers.DateTimeField(required=False, allow_null=True)
     precision = serializers.ChoiceField(choices=Precision.choices, required=False)
@@ -33,7 +34,12 @@ class EditEntrySerializer(serializers.Serializer[Any]):
     tags = serializers.ListField(child=serializers.CharField(max_length=40), required=False)
     outcome = serializers.ChoiceField(choices=Outcome.choices, required=False, allow_blank=True)
     milestone = serializers.ChoiceField(choices=Milestone.choices, required=False, allow_blank=True)
-    is_public = serializers.BooleanField(required=False)
+    moves_from = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="The entry that marks the milestone, for it to be taken off there.",
+    )
+    is_public = serializers.BooleanField(required=False, help_text=MAY_BE_TOLD)
     is_pinned = serializers.BooleanField(required=False)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=200)
 
@@ -49,6 +55,17 @@ class EditEntrySerializer(serializers.Serializer[Any]):
 
 class VersionSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(help_text="The version that was read.")
+
+
+class FileSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField(allow_empty_file=True)
+    caption = serializers.CharField(default="", allow_blank=True, max_length=200)
+    sha256 = serializers.RegexField(
+        "^[0-9a-fA-F]{64}$",
+        default="",
+        allow_blank=True,
+        help_text="What it is, for a file that changes on the way to be refused.",
+    )
 
 
 class EntryViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[TimelineEntry]):
@@ -100,6 +117,22 @@ class EntryViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[TimelineEn
             entry_id=self.get_object().pk, at=timezone.now(), author=_author(request)
         )
         return Response(EntrySerializer(self.get_object()).data)
+
+    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser])
+    def evidence(self, request: Request, pk: str) -> Response:
+        """Attach a file, judged as at the desk by what it holds."""
+        entry = self.get_object()
+        asked = FileSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        file = asked.validated_data["file"]
+        piece = operations.add_file(
+            **asked.validated_data,
+            name=file.name,
+            entry_id=entry.pk,
+            at=timezone.now(),
+            author=_author(request),
+        )
+        return Response(EvidenceSerializer(piece).data, status=status.HTTP_201_CREATED)
 
 
 def _author(request: Request) -> User:

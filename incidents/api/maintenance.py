@@ -15,7 +15,7 @@ from accounts.models import User
 from incidents import operations, queries
 from incidents.models import Component, Maintenance, MaintenanceUpdate
 from incidents.operations import Plan
-from incidents.values import ComponentStatus, Visibility, zone
+from incidents.values import LONGEST_TEXT, ComponentStatus, Visibility, zone
 
 _MINUTE = timedelta(minutes=1)
 _DURING = [ComponentStatus.UNDER_MAINTENANCE, ComponentStatus.OPERATIONAL]
@@ -102,7 +102,7 @@ class WindowSerializer(serializers.Serializer[Any]):
     scheduled_for = serializers.DateTimeField()
     scheduled_until = serializers.DateTimeField()
     body = serializers.CharField(
-        default="", allow_blank=True, max_length=25_000, help_text="Empty: the usual words."
+        default="", allow_blank=True, max_length=LONGEST_TEXT, help_text="Empty: the usual words."
     )
     is_long_meant = serializers.BooleanField(default=False)
 
@@ -117,16 +117,16 @@ class ScheduleSerializer(PlanSerializer, WindowSerializer):
 
 class ExtendSerializer(serializers.Serializer[Any]):
     until = serializers.DateTimeField()
-    body = serializers.CharField(default="", allow_blank=True, max_length=25_000)
+    body = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_TEXT)
     is_long_meant = serializers.BooleanField(default=False)
 
 
 class DeedSerializer(serializers.Serializer[Any]):
-    body = serializers.CharField(default="", allow_blank=True, max_length=25_000)
+    body = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_TEXT)
 
 
 class PostSerializer(serializers.Serializer[Any]):
-    body = serializers.CharField(max_length=25_000)
+    body = serializers.CharField(max_length=LONGEST_TEXT)
     deliver_notifications = serializers.BooleanField(default=None, allow_null=True)
     idempotency_key = serializers.CharField(default="", allow_blank=True, max_length=200)
 

@@ -6,7 +6,9 @@ from rest_framework import serializers
 
 from incidents.models import Component, Evidence, Incident, StatusUpdate, TimelineEntry
 from incidents.operations import PastUpdate
+from incidents.queries import shows_as_working, usual_zone
 from incidents.values import (
+    LONGEST_TEXT,
     ComponentStatus,
     EntryKind,
     IncidentKind,
@@ -17,8 +19,12 @@ from incidents.values import (
     Severity,
     Visibility,
     When,
+    zone,
 )
 
+MAY_BE_TOLD = (
+    "Whether it may be told to customers: proposals for updates draw on it. It is on no page."
+)
 # What customers are told is posted as an update, and leaves its entry by itself.
 WRITTEN = [choice for choice in EntryKind.choices if choice[0] != EntryKind.UPDATE]
 
@@ -51,18 +57,39 @@ class EntrySerializer(serializers.ModelSerializer[TimelineEntry]):
         ]  # fmt: skip
 
 
+WORKS = (
+    "Customers read of a grave incident while none of its components shows it. Send the next "
+    "update with component_statuses."
+)
+
+
+def warnings_of(incident: Incident) -> list[dict[str, str]]:
+    """Return what a program should put right after an update of this incident went out."""
+    return [{"code": "shows-as-working", "message": WORKS}] if shows_as_working(incident) else []
+
+
 class UpdateSerializer(serializers.ModelSerializer[StatusUpdate]):
     class Meta:
         model = StatusUpdate
         fields = ["id", "public_id", "body", "phase", "state", "published_at", "edited_at"]
 
 
+def _exists(name: str) -> None:
+    try:
+        zone(name)
+    except ValueError as fault:
+        raise serializers.ValidationError(str(fault)) from fault
+
+
 class DeclareSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=140)
     severity = serializers.ChoiceField(choices=Severity.choices)
-    summary = serializers.CharField(default="", allow_blank=True)
+    summary = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_TEXT)
     body = serializers.CharField(
-        default="", allow_blank=True, help_text="What customers are told at once, if anything."
+        default="",
+        allow_blank=True,
+        max_length=LONGEST_TEXT,
+        help_text="What customers are told at once, if anything.",
     )
     started_at = serializers.DateTimeField(default=None, allow_null=True)
     dedup_key = serializers.CharField(default="", allow_blank=True, max_length=200)
@@ -74,13 +101,19 @@ class DeclareSerializer(serializers.Serializer[Any]):
         default=Visibility.PUBLIC,
         help_text="A private one is for whoever declares it, and whom they let in.",
     )
+    tz = serializers.CharField(
+        default=usual_zone,
+        max_length=64,
+        validators=[_exists],
+        help_text="In which its times are read at the desk; that of the first page, if absent.",
+    )
     deliver_notifications = serializers.BooleanField(
         default=True, help_text="Whether those who follow the page are sent the body."
     )
 
 
 class AddEntrySerializer(serializers.Serializer[Any]):
-    text = serializers.CharField(max_length=20_000)
+    text = serializers.CharField(max_length=LONGEST_TEXT)
     at = serializers.DateTimeField(
         default=None, allow_null=True, help_text="When it was. Now, if absent."
     )
@@ -92,7 +125,12 @@ class AddEntrySerializer(serializers.Serializer[Any]):
     tags = serializers.ListField(child=serializers.CharField(max_length=40), default=list)
     outcome = serializers.ChoiceField(choices=Outcome.choices, default="", allow_blank=True)
     milestone = serializers.ChoiceField(choices=Milestone.choices, default="", allow_blank=True)
-    is_public = serializers.BooleanField(default=False)
+    moves_from = serializers.IntegerField(
+        default=None,
+        allow_null=True,
+        help_text="The entry that marks the milestone, for it to be taken off there.",
+    )
+    is_public = serializers.BooleanField(default=False, help_text=MAY_BE_TOLD)
     external_id = serializers.CharField(default="", allow_blank=True, max_length=200)
     evidence_url = serializers.URLField(
         default="", allow_blank=True, max_length=2000, help_text="A link to what shows it."
@@ -111,7 +149,7 @@ class AddEntrySerializer(serializers.Serializer[Any]):
 
 
 class PostUpdateSerializer(serializers.Serializer[Any]):
-    body = serializers.CharField(max_length=25_000)
+    body = serializers.CharField(max_length=LONGEST_TEXT)
     phase = serializers.ChoiceField(choices=Phase.choices)
     next_update_at = serializers.DateTimeField(default=None, allow_null=True)
     component_statuses = serializers.DictField(
@@ -135,13 +173,13 @@ class PostUpdateSerializer(serializers.Serializer[Any]):
 class PastUpdateSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     phase = serializers.ChoiceField(choices=Phase.choices)
-    body = serializers.CharField(max_length=25_000)
+    body = serializers.CharField(max_length=LONGEST_TEXT)
 
 
 class BackfillSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=140)
     severity = serializers.ChoiceField(choices=Severity.choices)
-    summary = serializers.CharField(default="", allow_blank=True)
+    summary = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_TEXT)
     began_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField()
     updates = PastUpdateSerializer(many=True, default=list)
@@ -151,6 +189,7 @@ class BackfillSerializer(serializers.Serializer[Any]):
         help_text="The worst status that it showed, by the component's public id.",
     )
     corrects_history = serializers.BooleanField(default=True)
+    tz = serializers.CharField(default=usual_zone, max_length=64, validators=[_exists])
     visibility = serializers.ChoiceField(choices=Visibility.choices, default=Visibility.PUBLIC)
 
     def validate_components(self, value: dict[str, str]) -> dict[int, ComponentStatus]:

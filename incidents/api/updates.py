@@ -14,10 +14,10 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from incidents import operations
-from incidents.api.serializers import components_by_our_id
+from incidents.api.serializers import components_by_our_id, warnings_of
 from incidents.models import Component, Incident, StatusUpdate
 from incidents.plans import UpdatePlan
-from incidents.values import ComponentStatus, Confidence, Phase, When
+from incidents.values import LONGEST_TEXT, ComponentStatus, Confidence, Phase, UpdateState, When
 
 _WEEK_MINUTES = 7 * 24 * 60
 _MOST_DIGITS = 18
@@ -37,9 +37,14 @@ class WholeUpdateSerializer(UpdateSerializer):
     """An update with what it brings when it is published."""
 
     plan = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
 
     class Meta(UpdateSerializer.Meta):
-        fields = [*UpdateSerializer.Meta.fields, "plan"]
+        fields = [*UpdateSerializer.Meta.fields, "plan", "warnings"]
+
+    def get_warnings(self, row: StatusUpdate) -> list[dict[str, str]]:
+        is_told = row.state == UpdateState.PUBLISHED
+        return warnings_of(Incident.objects.get(pk=row.incident_id)) if is_told else []
 
     def get_plan(self, row: StatusUpdate) -> dict[str, Any]:
         plan = UpdatePlan.from_json(row.plan)
@@ -61,7 +66,7 @@ class WholeUpdateSerializer(UpdateSerializer):
 class DraftSerializer(serializers.Serializer[Any]):
     """What an update says, and what it brings."""
 
-    body = serializers.CharField(max_length=25_000)
+    body = serializers.CharField(max_length=LONGEST_TEXT)
     phase = serializers.ChoiceField(choices=Phase.choices)
     component_statuses = serializers.DictField(
         child=serializers.ChoiceField(choices=ComponentStatus.choices),
@@ -125,9 +130,8 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 
 class ApprovalSerializer(serializers.Serializer[Any]):
-    version = serializers.IntegerField(
-        default=None, allow_null=True, help_text="The one that was read."
-    )
+    # Required: what somebody else changed meanwhile goes out unread by nobody.
+    version = serializers.IntegerField(help_text="The one that was read.")
 
 
 class UnapprovedSerializer(ApprovalSerializer):
@@ -135,7 +139,7 @@ class UnapprovedSerializer(ApprovalSerializer):
 
 
 class CorrectionSerializer(serializers.Serializer[Any]):
-    body = serializers.CharField(max_length=25_000)
+    body = serializers.CharField(max_length=LONGEST_TEXT)
     reason = serializers.CharField(default="", allow_blank=True, max_length=200)
     version = serializers.IntegerField(default=None, allow_null=True)
 

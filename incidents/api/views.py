@@ -20,6 +20,7 @@ from incidents.api.serializers import (
     IncidentSerializer,
     PostUpdateSerializer,
     UpdateSerializer,
+    warnings_of,
 )
 from incidents.models import Incident
 from incidents.values import Source, When
@@ -94,7 +95,9 @@ class IncidentViewSet(viewsets.ReadOnlyModelViewSet[Incident]):
             at=timezone.now(),
             author=_author(request),
         )
-        return Response(UpdateSerializer(update).data, status=status.HTTP_201_CREATED)
+        incident.refresh_from_db()
+        said = UpdateSerializer(update).data | {"warnings": warnings_of(incident)}
+        return Response(said, status=status.HTTP_201_CREATED)
 
 
 def _checked(serializer: Any) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from incidents.forms.entries import EditEntryForm, FileForm, LinkForm, PlaceForm
 from incidents.forms.fields import full_name
 from incidents.forms.impacts import ImpactForm, impact_initial
 from incidents.forms.incident import (
+    CloseForm,
     DeclareForm,
     EditIncidentForm,
     PolicyForm,
     ReopenForm,
     ResolveForm,
+    ShowForm,
 )
 from incidents.forms.learning import ActionFilterForm, ActionForm, CauseForm, MoveActionForm
 from incidents.forms.lists import IncidentFilterForm, SearchForm
@@ -50,6 +52,7 @@ __all__ = [
     "AlertHookForm",
     "BackfillForm",
     "CauseForm",
+    "CloseForm",
     "ComponentForm",
     "ComponentStatusForm",
     "ConfirmForm",
@@ -91,6 +94,7 @@ __all__ = [
     "ScheduleForm",
     "SearchForm",
     "SettleForm",
+    "ShowForm",
     "TemplateForm",
     "TimelineFilterForm",
     "UpdateForm",

@@ -15,12 +15,6 @@ from incidents.values import ComponentStatus
 _MOST = 1000
 
 
-def _to_the_second() -> forms.DateTimeInput:
-    # What lasted from 12:04:31 on is not corrected by halves.
-    attrs = {"type": "datetime-local", "step": "1"}
-    return forms.DateTimeInput(attrs=attrs, format="%Y-%m-%dT%H:%M:%S")
-
-
 class ComponentForm(DeskForm):
     """A part of the service as customers know it, or a group of such parts."""
 
@@ -123,8 +117,9 @@ class HistoryForm(DeskForm):
     ids = "stretch"
 
     status = forms.ChoiceField(label=_("It was"), choices=ComponentStatus.choices)
-    since = LocalTimeField(label=_("From"), widget=_to_the_second())
-    until = LocalTimeField(label=_("Until"), widget=_to_the_second())
+    # What lasted from 12:04:31 on is not corrected by halves.
+    since = LocalTimeField(label=_("From"), seconds=True)
+    until = LocalTimeField(label=_("Until"), seconds=True)
     tz = forms.CharField(
         label=_("Time zone"),
         max_length=64,

@@ -10,9 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from incidents.forms.fields import DeskForm, LocalTimeField
 from incidents.models import TimelineEntry
-from incidents.values import Milestone, Outcome, Precision, When, zone
+from incidents.values import LONGEST_TEXT, Milestone, Outcome, Precision, When, zone
 
-_LONGEST_TEXT = 20_000
 _LONGEST_TAG = 40
 _FIRST_MONTHS = {Precision.MONTH: 1, Precision.QUARTER: 3, Precision.YEAR: 12}
 
@@ -24,15 +23,15 @@ class EditEntryForm(DeskForm):
 
     text = forms.CharField(
         label=_("What happened"),
-        max_length=_LONGEST_TEXT,
+        max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 4}),
     )
     precision = forms.ChoiceField(
         label=_("How exactly the time is known"), required=False, choices=Precision.choices
     )
-    starts = LocalTimeField(label=_("Time"), required=False)
+    starts = LocalTimeField(label=_("Time"), required=False, asks=False)
     ends = LocalTimeField(
-        label=_("Until"), required=False, help_text=_("Only for a stretch of time.")
+        label=_("Until"), required=False, asks=False, help_text=_("Only for a stretch of time.")
     )
     which = forms.ChoiceField(
         label=_("Which of the two"),
@@ -56,7 +55,11 @@ class EditEntryForm(DeskForm):
     milestone = forms.ChoiceField(
         label=_("Milestone"), required=False, choices=[("", _("None")), *Milestone.choices]
     )
-    is_public = forms.BooleanField(label=_("Customers may see it"), required=False)
+    is_public = forms.BooleanField(
+        label=_("May be told to customers"),
+        required=False,
+        help_text=_("The proposal for the next update draws on it. By itself it is on no page."),
+    )
     reason = forms.CharField(
         label=_("Why it is changed"),
         required=False,

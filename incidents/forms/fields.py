@@ -6,7 +6,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.forms.utils import ErrorDict
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,7 +17,12 @@ from incidents.forms.fuzzy import FORMS, read_fuzzy
 from incidents.forms.rendering import DeskRenderer
 from incidents.models import Component
 from incidents.times import OutOfTime, is_in_time
-from incidents.values import ComponentStatus, When, zone
+from incidents.values import LONGEST_TEXT, ComponentStatus, When, zone
+
+_TOO_LONG = gettext_lazy(
+    "A text has at most %(limit_value)d characters, and this is %(show_value)d. Shorten it; what "
+    "you typed still stands here."
+)
 
 
 class DeskForm(forms.Form):
@@ -27,17 +35,98 @@ class DeskForm(forms.Form):
         kwargs.setdefault("auto_id", f"{self.ids}_%s")
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            _cap(field)
 
     def show_unjudged(self) -> None:
         """Show what was typed so far without saying what is wrong with it."""
         self._errors = ErrorDict()
 
 
-class LocalTimeField(forms.Field):
-    """A moment that is typed, and shown again, in one zone: ``tz``, which the form sets."""
+def _cap(field: forms.Field) -> None:
+    """Let a text end somewhere, where its form names no end; the browser cuts nothing off it."""
+    if not isinstance(field, forms.CharField) or not isinstance(field.widget, forms.Textarea):
+        return
+    if field.max_length is not None:
+        return
+    field.max_length = LONGEST_TEXT
+    field.validators = [*field.validators, MaxLengthValidator(LONGEST_TEXT, _TOO_LONG)]
+    field.widget.attrs["data-limit"] = LONGEST_TEXT
+
+
+class _Typed(str):
+    """A wall clock as it was typed, and which of the two is meant if it came twice."""
+
+    __slots__ = ("which",)
+    which: str
+
+
+class LocalTimeInput(forms.DateTimeInput):
+    """Day and time in a zone. Beside a time that came twice it asks which of the two is meant."""
 
     tz = "UTC"
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    # Whether the form asks by itself.
+    asks = True
+
+    def __init__(self, *, seconds: bool = False) -> None:
+        attrs = {"type": "datetime-local"} | ({"step": "1"} if seconds else {})
+        super().__init__(attrs=attrs, format=f"%Y-%m-%dT%H:%M{':%S' if seconds else ''}")
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        value = super().value_from_datadict(data, files, name)
+        if not value:
+            return value
+        typed = _Typed(value)
+        typed.which = data.get(f"{name}_which", "")
+        return typed
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        box = super().render(name, value, attrs, renderer)
+        local = value if isinstance(value, datetime) else _wall_clock(value)
+        if local is None or not self.asks or (both := _both(local, self.tz)) is None:
+            return box
+        # What stands there already says by itself which it is.
+        chosen = getattr(value, "which", "")
+        if isinstance(value, datetime):
+            chosen = "second" if value.fold else "first"
+        first, second = _called(both)
+        options = (("", _("Which of the two?")), ("first", first), ("second", second))
+        said = format_html_join(
+            "",
+            '<option value="{}"{}>{}</option>',
+            (
+                (key, SafeString(" selected" if key == chosen else ""), label)
+                for key, label in options
+            ),
+        )
+        return format_html(
+            '{}<select name="{}_which" aria-label="{}">{}</select>',
+            box, name, _("Which of the two times"), said,
+        )  # fmt: skip
+
+
+class LocalTimeField(forms.Field):
+    """A moment that is typed, and shown again, in one zone: ``tz``, which the form sets.
+
+    A wall clock that came twice is asked about, unless the form does so itself: ``asks``.
+    """
+
+    widget = LocalTimeInput
+
+    def __init__(self, *, asks: bool = True, seconds: bool = False, **kwargs: Any) -> None:
+        super().__init__(widget=LocalTimeInput(seconds=seconds), **kwargs)
+        self.widget.asks = asks
+
+    @property
+    def tz(self) -> str:
+        tz: str = self.widget.tz
+        return tz
+
+    @tz.setter
+    def tz(self, tz: str) -> None:
+        self.widget.tz = tz
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, datetime):
@@ -47,14 +136,14 @@ class LocalTimeField(forms.Field):
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:
             return None
-        try:
-            local = datetime.fromisoformat(str(value)).replace(tzinfo=zone(self.tz))
-        except ValueError as fault:
-            raise ValidationError(
-                _("Write day and time, as in 2026-01-12T00:30."), code="invalid"
-            ) from fault
+        typed = _wall_clock(value)
+        if typed is None:
+            raise ValidationError(_("Write day and time, as in 2026-01-12T00:30."), code="invalid")
+        local = typed.replace(tzinfo=zone(self.tz))
         if not is_in_time(local):
             raise ValidationError(str(OutOfTime.message), code=OutOfTime.code)
+        if self.widget.asks and (both := _both(typed, self.tz)):
+            return self._meant(both, value)
         at = local.astimezone(UTC)
         if at.astimezone(zone(self.tz)).replace(tzinfo=None) != local.replace(tzinfo=None):
             raise ValidationError(
@@ -62,6 +151,66 @@ class LocalTimeField(forms.Field):
                 code="skipped",
             )
         return at
+
+    def _meant(self, both: tuple[datetime, datetime], value: Any) -> datetime:
+        match getattr(value, "which", ""):
+            case "first":
+                return both[0]
+            case "second":
+                return both[1]
+        raise ValidationError(
+            _("%(clock)s came twice on that day in %(tz)s. Choose which of the two you mean.")
+            % {"clock": f"{both[0].astimezone(zone(self.tz)):%H:%M}", "tz": self.tz},
+            code="twice",
+        )
+
+
+def tell_zone(form: forms.Form, tz: str) -> str:
+    """Let every time of a form be typed in the zone in which it was shown; return that.
+
+    It travels with the form, so that a choice made meanwhile in another tab changes nothing. A form
+    that is shown for the first time is shown in ``tz``.
+    """
+    typed = str(form.data.get("in_zone") or tz)
+    try:
+        zone(typed)
+    except ValueError:
+        typed = tz
+    form.fields["in_zone"] = forms.CharField(
+        required=False, max_length=64, initial=typed, widget=forms.HiddenInput
+    )
+    for field in form.fields.values():
+        if isinstance(field, LocalTimeField):
+            field.tz = typed
+    return typed
+
+
+def _wall_clock(value: Any) -> datetime | None:
+    """Return what was typed, without a zone; None if it is no day and time."""
+    try:
+        return datetime.fromisoformat(str(value)).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def _both(local: datetime, tz: str) -> tuple[datetime, datetime] | None:
+    """Return both moments of a wall clock that came twice; None for all others."""
+    here = zone(tz)
+    try:
+        early, late = (local.replace(tzinfo=here, fold=fold).astimezone(UTC) for fold in (0, 1))
+        was = early.astimezone(here)
+    except OverflowError:
+        return None
+    # In the hour that the clocks leave out, the two differ as well, and neither was.
+    came = was.replace(tzinfo=None, fold=0) == local.replace(fold=0)
+    return (early, late) if early != late and came else None
+
+
+def _called(both: tuple[datetime, datetime]) -> tuple[str, str]:
+    return (
+        _("The first: %s UTC") % f"{both[0]:%H:%M}",
+        _("The second: %s UTC") % f"{both[1]:%H:%M}",
+    )
 
 
 class FuzzyDateField(forms.CharField):

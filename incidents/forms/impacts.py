@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from incidents import queries
-from incidents.forms.fields import ComponentField, DeskForm, LocalTimeField
+from incidents.forms.fields import ComponentField, DeskForm, LocalTimeField, tell_zone
 from incidents.models import Component, Impact, Tenant
 from incidents.values import ImpactKind
 
@@ -32,7 +32,7 @@ class TenantField(forms.CharField):
             "hx-swap": "innerHTML",
         }
         kwargs.setdefault("widget", forms.TextInput(attrs=attrs))
-        kwargs.setdefault("max_length", 140)
+        kwargs.setdefault("max_length", 300)
         super().__init__(**kwargs)
 
     def clean(self, value: Any) -> Tenant | None:
@@ -45,7 +45,7 @@ class TenantField(forms.CharField):
             raise forms.ValidationError(gettext("No tenant is called so. Type a part of its name."))
         if len(exact) > 1:
             raise forms.ValidationError(
-                gettext("Several are called so: %s. Type the key of the one that you mean.")
+                gettext("Several are called so: %s. Type one of these as it stands here.")
                 % ", ".join(f"{row.name} ({row.key})" for row in exact)
             )
         return exact[0]
@@ -83,10 +83,7 @@ class ImpactForm(DeskForm):
     def __init__(self, *args: Any, now: datetime, tz: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.now = now
-        for field in self.fields.values():
-            if isinstance(field, LocalTimeField):
-                field.tz = tz
-        self.fields["began_at"].help_text = gettext("In %s.") % tz
+        self.fields["began_at"].help_text = gettext("In %s.") % tell_zone(self, tz)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -123,7 +120,7 @@ def impact_initial(impact: Impact) -> dict[str, Any]:
         "ended_at": impact.until,
         "data_from_at": impact.data_from_at,
         "component": impact.component_id,
-        "tenant": impact.tenant.key if impact.tenant else "",
+        "tenant": queries.called([impact.tenant])[0] if impact.tenant else "",
         "text": impact.text,
         "version": impact.version,
     }

@@ -1,6 +1,7 @@
 """Forms on the incident as a whole."""
 
 import zoneinfo
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from incidents.forms.fields import DeskForm, LocalTimeField
 from incidents.forms.messages import MessageForm
+from incidents.models import Incident
 from incidents.values import (
+    ComponentStatus,
     IncidentKind,
     ProgressPolicy,
     Severity,
@@ -44,6 +47,16 @@ def zone_names() -> list[str]:
     )
 
 
+def _zone_field() -> forms.CharField:
+    return forms.CharField(
+        label=_("Time zone of the incident"),
+        initial="UTC",
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
+        help_text=_("Times are typed and shown in it: Europe/Amsterdam, UTC, +01:00."),
+    )
+
+
 class DeclareForm(MessageForm):
     """What is known when an incident begins."""
 
@@ -71,13 +84,7 @@ class DeclareForm(MessageForm):
         ),
     )
     started = LocalTimeField(label=_("When it began"), required=False, help_text=_("Empty: now."))
-    tz = forms.CharField(
-        label=_("Time zone of the incident"),
-        initial="UTC",
-        max_length=64,
-        widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
-        help_text=_("Times are typed and shown in it: Europe/Amsterdam, UTC, +01:00."),
-    )
+    tz = _zone_field()
     visibility = forms.ChoiceField(
         label=_("Who may know"),
         choices=[
@@ -157,6 +164,28 @@ class EditIncidentForm(DeskForm):
             "Components keep the status that the page shows."
         ),
     )
+    tz = _zone_field()
+
+    def clean_tz(self) -> str:
+        return clean_zone(self.cleaned_data["tz"])
+
+    @property
+    def zone_names(self) -> list[str]:
+        """The names that the browser offers while a zone is typed."""
+        return zone_names()
+
+
+class ShowForm(DeskForm):
+    """An incident on its way to the status page: under which name."""
+
+    ids = "show"
+
+    version = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
+    title = forms.CharField(
+        label=_("Title, as customers would say it"),
+        max_length=140,
+        help_text=_("This is the title on the status page: “Tours do not open”."),
+    )
 
 
 class ResolveForm(MessageForm):
@@ -164,11 +193,45 @@ class ResolveForm(MessageForm):
 
     ids = "resolve"
     unchanged = _("Operational again")
+    staff_help = _("For staff to read: what was wrong, and that it is over.")
 
     body = forms.CharField(
         label=_("Message to customers"),
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=_("Say that everything works again, and whether any data was lost or none."),
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        held: Mapping[int, Sequence[Incident]] | None = None,
+        is_for_customers: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """``held``: by the component's id, the other open incidents that hold it."""
+        super().__init__(*args, **kwargs)
+        for pk, holders in (held or {}).items():
+            if isinstance(field := self.fields.get(f"component_{pk}"), forms.ChoiceField):
+                names = ", ".join(incident.ref for incident in holders)
+                field.choices = [
+                    ("", gettext("As it is: %s has it, too") % names),
+                    *ComponentStatus.choices,
+                ]
+        if not is_for_customers:
+            del self.fields["quiet"]
+            self.fields["body"].label = gettext("Last word")
+            self.fields["body"].help_text = str(self.staff_help)
+
+
+class CloseForm(DeskForm):
+    """Why an incident ends without a word to customers, who were never told of it."""
+
+    ids = "close"
+
+    reason = forms.CharField(
+        label=_("Why there is nothing to tell"),
+        max_length=300,
+        help_text=_("Stands on the timeline: “The probe itself was down.”"),
     )
 
 

@@ -12,7 +12,7 @@ from incidents.forms.fields import DeskForm, LocalTimeField, full_name
 from incidents.forms.incident import clean_zone, zone_names
 from incidents.models import Component, Maintenance, MaintenanceTemplate
 from incidents.operations import Plan
-from incidents.values import ComponentStatus, Visibility, zone
+from incidents.values import LONGEST_TEXT, ComponentStatus, Visibility, zone
 
 _MINUTE = timedelta(minutes=1)
 _YEAR_MINUTES = 366 * 24 * 60
@@ -152,7 +152,7 @@ class WindowForm(DeskForm):
     body = forms.CharField(
         label=_("Message to customers"),
         required=False,
-        max_length=25_000,
+        max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=_(
             "What is done, and what they will notice. Markdown: **bold**, lists, links. Empty: "
@@ -255,7 +255,7 @@ class ExtendForm(DeskForm):
     body = forms.CharField(
         label=_("Message to customers"),
         required=False,
-        max_length=25_000,
+        max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("Empty: the new end, in the usual words."),
     )
@@ -289,7 +289,7 @@ class DeedForm(DeskForm):
     body = forms.CharField(
         label=_("Message to customers"),
         required=False,
-        max_length=25_000,
+        max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 4}),
     )
 
@@ -301,7 +301,7 @@ class MaintenanceUpdateForm(DeskForm):
 
     body = forms.CharField(
         label=_("Message to customers"),
-        max_length=25_000,
+        max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=_("Markdown: **bold**, lists, links."),
     )
@@ -332,7 +332,7 @@ class MaintenanceTemplateForm(PlanForm):
     body = forms.CharField(
         label=_("Message to customers"),
         required=False,
-        max_length=25_000,
+        max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 5}),
     )
 

@@ -25,7 +25,11 @@ class NoticeChannelForm(DeskForm):
     )
     channel = forms.ChoiceField(
         label="What it is",
-        choices=[(Channel.CHAT, "A room of your chat"), (Channel.EMAIL, "A mailbox")],
+        choices=[
+            (Channel.CHAT, "A room of your chat"),
+            (Channel.EMAIL, "A mailbox"),
+            (Channel.WEBHOOK, "A program of yours, by signed webhook"),
+        ],
         widget=forms.RadioSelect,
         initial=Channel.CHAT,
     )
@@ -64,7 +68,7 @@ class NoticeChannelForm(DeskForm):
             del self.fields["is_enabled"]
             return
         del self.fields["channel"]
-        if row.channel == Channel.CHAT:
+        if row.channel != Channel.EMAIL:
             self.fields["address"].required = False
             self.fields["address"].help_text = _KEEP.format(row.shown_address[-4:])
 

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.forms.fields import DeskForm, LocalTimeField, tell_zone
 from incidents.values import Confidence, PromiseKind, PromiseOutcome, When
 
 
@@ -32,13 +32,13 @@ class PromiseForm(DeskForm):
         choices=[("", _("Not said")), *Confidence.choices],
     )
 
-    def __init__(self, *args: Any, now: datetime, tz: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, now: datetime, tz: str, typed_in: str = "", **kwargs: Any
+    ) -> None:
+        """``tz`` is the incident's; times are typed in ``typed_in``, if that is another one."""
         super().__init__(*args, **kwargs)
         self.now, self.tz = now, tz
-        for field in self.fields.values():
-            if isinstance(field, LocalTimeField):
-                field.tz = tz
-        self.fields["due_from"].help_text = gettext("In %s.") % tz
+        self.fields["due_from"].help_text = gettext("In %s.") % tell_zone(self, typed_in or tz)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

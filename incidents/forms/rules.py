@@ -1,9 +1,9 @@
 """The form on what staff have agreed on before the night comes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -11,19 +11,21 @@ from django.utils.translation import gettext_lazy as _
 from incidents.cadence import LONG, PHASES
 from incidents.forms.fields import DeskForm
 from incidents.queries import Agreed
-from incidents.values import Severity
+from incidents.values import Phase, Severity
 
 _MINUTE = timedelta(minutes=1)
 _WEEK_MINUTES = 7 * 24 * 60
+# Who has come on duty within the hour is not asked to leave it.
+_LEAST_DUTY = 60
 _MOST_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The fields of one severity."""
+    """The fields of one severity; those of the cadence with what they are called beside it."""
 
     severity: Severity
-    cadence: list[forms.BoundField]
+    cadence: list[tuple[str, forms.BoundField]]
     approval: forms.BoundField
     days: forms.BoundField
 
@@ -57,8 +59,13 @@ class RulesForm(DeskForm):
     )
     duty_limit_minutes = forms.IntegerField(
         label=_("Ask to hand over after so many minutes on duty"),
-        min_value=1,
+        min_value=_LEAST_DUTY,
         max_value=_WEEK_MINUTES,
+        error_messages={
+            "min_value": _(
+                "A duty lasts an hour at least. Write %(limit_value)d or more: 480 are eight hours."
+            )
+        },
     )
     empty_role_after_minutes = forms.IntegerField(
         label=_("Say that nobody holds a role after, in minutes"),
@@ -67,13 +74,19 @@ class RulesForm(DeskForm):
     )
     revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
+    # The columns of the table, each with its heading.
+    phases: ClassVar[Mapping[Phase | Literal[""], Any]] = {
+        **{phase: phase.label for phase in PHASES},
+        LONG: _("Long incident"),
+    }
+
     def __init__(self, *args: Any, agreed: Agreed, revision: int, **kwargs: Any) -> None:
         kwargs["initial"] = _initial(agreed) | {"revision": revision}
         super().__init__(*args, **kwargs)
         for severity in Severity:
-            for phase in (*PHASES, LONG):
+            for phase, name in self.phases.items():
                 self.fields[_minutes(severity, phase)] = forms.IntegerField(
-                    label=f"{severity.upper()}, {phase.label if phase else 'long incident'}",
+                    label=f"{severity.upper()}, {name}, in minutes",
                     min_value=1,
                     max_value=_WEEK_MINUTES,
                 )
@@ -92,7 +105,9 @@ class RulesForm(DeskForm):
         for severity in Severity:
             yield Row(
                 severity=severity,
-                cadence=[self[_minutes(severity, phase)] for phase in (*PHASES, LONG)],
+                cadence=[
+                    (name, self[_minutes(severity, phase)]) for phase, name in self.phases.items()
+                ],
                 approval=self[f"approval_{severity}"],
                 days=self[f"days_{severity}"],
             )

@@ -38,8 +38,17 @@ class QuickEntryForm(DeskForm):
             }
         ),
     )
-    is_public = forms.BooleanField(label=_("Customers may see it"), required=False)
+    is_public = forms.BooleanField(
+        label=_("May be told to customers"),
+        required=False,
+        widget=forms.CheckboxInput(attrs={"aria-describedby": "entry-public"}),
+    )
     key = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
+
+    # What the answer to a refused line may be: lines to send instead, and the entry from which a
+    # milestone may be moved here.
+    ways: tuple[str, ...] = ()
+    holder: TimelineEntry | None = None
 
 
 class TimelineFilterForm(DeskForm):
@@ -53,7 +62,7 @@ class TimelineFilterForm(DeskForm):
     kind = forms.ChoiceField(label=_("Kind"), required=False)
     tag = forms.ChoiceField(label=_("Tag"), required=False)
     outcome = forms.ChoiceField(label=_("Outcome"), required=False)
-    shown_to = forms.ChoiceField(label=_("Shown to"), required=False)
+    shown_to = forms.ChoiceField(label=_("Meant for"), required=False)
     pinned = forms.BooleanField(label=_("Pinned only"), required=False)
     fold = forms.BooleanField(label=_("Fold what jobs say"), required=False)
 

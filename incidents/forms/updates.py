@@ -10,10 +10,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from incidents.drafting import Source, quiet_night
-from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.forms.fields import DeskForm, LocalTimeField, tell_zone
 from incidents.forms.messages import MessageForm
 from incidents.plans import UpdatePlan
-from incidents.values import Confidence, Phase, When, zone
+from incidents.values import ComponentStatus, Confidence, Phase, When, zone
 
 _WEEK_MINUTES = 7 * 24 * 60
 
@@ -39,11 +39,7 @@ class UpdateForm(MessageForm):
         max_value=_WEEK_MINUTES,
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )
-    next_at = LocalTimeField(
-        label=_("Or next update by"),
-        required=False,
-        help_text=_("For a night's rest: this counts when it is filled in."),
-    )
+    next_at = LocalTimeField(label=_("Or next update by"), required=False)
     eta_from = LocalTimeField(label=_("Back from"), required=False)
     eta_until = LocalTimeField(label=_("Until"), required=False)
     eta_basis = forms.CharField(
@@ -57,12 +53,25 @@ class UpdateForm(MessageForm):
         required=False,
         choices=[("", _("Not said")), *Confidence.choices],
     )
+    public_title = forms.CharField(
+        label=_("Title, as customers would say it"),
+        required=False,
+        max_length=140,
+        # Another may have changed it since: only what was typed here counts.
+        show_hidden_initial=True,
+        help_text=_("They have not read it yet. This is the title on the status page."),
+    )
+    works = forms.BooleanField(
+        label=_("Publish it with all components operational"), required=False
+    )
     says_quiet = forms.BooleanField(label=_("Say that the night stays quiet"), required=False)
     key = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     # What a proposed body was made from, to be shown beside it.
     made_from: Sequence[Source] = ()
+    # Whether somebody has to say that all components work, since the form says so.
+    asks_works = False
     # Whether what was typed is shown again, rather than a form that is offered anew.
     is_shown_again = False
 
@@ -71,12 +80,25 @@ class UpdateForm(MessageForm):
         *args: Any,
         now: datetime,
         tz: str,
+        typed_in: str = "",
         quiet_until: datetime | None = None,
         may_resolve: bool = False,
+        proposed: Mapping[int, ComponentStatus] | None = None,
+        asks_title: bool = False,
         **kwargs: Any,
     ) -> None:
+        """``tz`` is what customers are told in; times are typed in ``typed_in``, if another.
+
+        ``proposed`` are states by the component's id: to leave all of these as they are is asked
+        about. ``asks_title``: whether customers have not read the title yet.
+        """
         super().__init__(*args, **kwargs)
         self.now, self.tz = now, tz
+        self.proposed = proposed or {}
+        for pk, state in self.proposed.items():
+            self.initial.setdefault(f"component_{pk}", state)
+        if not asks_title:
+            del self.fields["public_title"]
         if may_resolve:
             phase = self.fields["phase"]
             assert isinstance(phase, forms.ChoiceField)
@@ -85,10 +107,29 @@ class UpdateForm(MessageForm):
             del self.fields["says_quiet"]
         else:
             self.fields["says_quiet"].help_text = f"“{quiet_night(quiet_until, zone(tz))}”"
-        for field in self.fields.values():
-            if isinstance(field, LocalTimeField):
-                field.tz = tz
-        self.fields["eta_until"].help_text = gettext("A range is honest; in %s.") % tz
+        here = tell_zone(self, typed_in or tz)
+        self.fields["next_at"].help_text = (
+            gettext("In %s. For a night's rest: this counts when it is filled in.") % here
+        )
+        self.fields["eta_until"].help_text = gettext("A range is honest; in %s.") % here
+
+    @property
+    def says_next(self) -> str:
+        """When customers hear next, in short, as the fields say it that may be folded away."""
+        at, minutes = self["next_at"].value(), self["next_minutes"].value()
+        if at:
+            said = f"{at:%Y-%m-%d %H:%M}" if isinstance(at, datetime) else str(at).replace("T", " ")
+            said = gettext("by %s") % said
+        else:
+            said = gettext("within %s min") % minutes if minutes else gettext("as usual")
+        if "says_quiet" in self.fields and self["says_quiet"].value():
+            said += gettext(", and that the night stays quiet")
+        return said
+
+    @property
+    def opens_next(self) -> bool:
+        """Whether something is wrong with when they hear next."""
+        return bool(self.is_bound and {"next_at", "next_minutes"} & set(self.errors))
 
     def clean_next_at(self) -> datetime | None:
         return self._still_to_come("next_at")
@@ -110,7 +151,33 @@ class UpdateForm(MessageForm):
         elif starts and not ends and "eta_until" not in self.errors and starts <= self.now:
             self.add_error("eta_from", gettext("This time has passed already."))
         self._say_quiet()
+        if self.proposed and not self.may_have_blanks:
+            self._ask_whether_all_works()
         return cleaned
+
+    def _ask_whether_all_works(self) -> None:
+        """Ask before a grave incident goes out while every component of it shows as working."""
+        chosen = set(map(str, self.component_statuses.values())) - {ComponentStatus.OPERATIONAL}
+        shown = {row.status for row in self._rows.values() if row.pk in self.affected}
+        self.asks_works = not chosen and shown == {ComponentStatus.OPERATIONAL}
+        if (
+            self.asks_works
+            and self.cleaned_data.get("phase") != Phase.MONITORING
+            and not self.cleaned_data.get("works")
+        ):
+            self.add_error(
+                "works",
+                gettext(
+                    "The page would say that all works. Choose how the components suffer, or say "
+                    "that it is meant so."
+                ),
+            )
+
+    @property
+    def new_title(self) -> str:
+        """What the incident shall be called; empty for the title that it has. Valid forms only."""
+        title: str = self.cleaned_data.get("public_title", "")
+        return title if "public_title" in self.changed_data else ""
 
     def _say_quiet(self) -> None:
         """Say in the message until when the night stays quiet, unless it says so already."""

@@ -19,6 +19,7 @@ from incidents.operations.backfill import (
     beyond_history,
 )
 from incidents.operations.causes import edit_root_cause, record_root_cause
+from incidents.operations.closing import ToldAlready, close_untold
 from incidents.operations.components import (
     ComponentOnRecord,
     GroupHasMembers,
@@ -37,7 +38,6 @@ from incidents.operations.drafts import (
     NotADraft,
     NotDiscarded,
     NotInReview,
-    PromisedTimePassed,
     ReasonMissing,
     approve_update,
     discard_draft,
@@ -62,6 +62,7 @@ from incidents.operations.evidence import (
     LinkNotOfTheWeb,
     add_file,
     add_link,
+    clear_unused_files,
     evidence_storage,
     remove_evidence,
     restore_evidence,
@@ -149,6 +150,7 @@ from incidents.operations.notices import (
     edit_notice_channel,
     remind_of_promises,
     remove_notice_channel,
+    renew_signing_key,
     try_notice_channel,
 )
 from incidents.operations.parents import (
@@ -165,6 +167,8 @@ from incidents.operations.promises import (
     ClockSettles,
     DueInThePast,
     IncidentResolved,
+    NotForCustomers,
+    PromisedTimePassed,
     PromiseSettled,
     make_promise,
     set_long,
@@ -196,6 +200,7 @@ from incidents.operations.rules import (
     reset_rules,
     set_rules,
 )
+from incidents.operations.states import holders
 from incidents.operations.templates import (
     TemplateIsEmpty,
     TemplateNameTaken,
@@ -288,6 +293,7 @@ __all__ = [
     "NotADuplicate",
     "NotAGroup",
     "NotDiscarded",
+    "NotForCustomers",
     "NotInReview",
     "NotPrivate",
     "NotResolved",
@@ -322,6 +328,7 @@ __all__ = [
     "TemplateNameTaken",
     "TenantNews",
     "ToldAfterItsEnd",
+    "ToldAlready",
     "ToldBeforeItBegan",
     "ToldInPrivate",
     "TooLateToUndo",
@@ -343,6 +350,8 @@ __all__ = [
     "backfill_incident",
     "beyond_history",
     "cancel_maintenance",
+    "clear_unused_files",
+    "close_untold",
     "correct_maintenance_update",
     "correct_role",
     "correct_status_update",
@@ -368,6 +377,7 @@ __all__ = [
     "extend_maintenance",
     "finish_maintenance",
     "hand_over",
+    "holders",
     "import_reading",
     "leave_role",
     "make_promise",
@@ -397,6 +407,7 @@ __all__ = [
     "remove_parent",
     "remove_tenant",
     "renew_lookup_code",
+    "renew_signing_key",
     "renew_token",
     "reopen_incident",
     "replace_template",

@@ -94,24 +94,15 @@ def backfill_incident(
     """
     told = sorted(updates, key=lambda update: update.at)
     _refuse_impossible(began_at, ended_at, told, at=at)
+    moments = [update.at for update in told]
+    incident = Incident(
+        title=" ".join(title.split()), summary=summary, severity=severity, impact=IMPACT[severity],
+        phase=Phase.RESOLVED, kind=IncidentKind.BACKFILLED, visibility=visibility, tz=tz,
+        source=source, created_by=author, created_at=at, updated_at=max([ended_at, *moments]),
+        published_at=min([began_at, *moments]), resolved_at=ended_at,
+        monitoring_at=_last_monitored(told),
+    )  # fmt: skip
     with transaction.atomic():
-        incident = Incident(
-            title=" ".join(title.split()),
-            summary=summary,
-            severity=severity,
-            impact=IMPACT[severity],
-            phase=Phase.RESOLVED,
-            kind=IncidentKind.BACKFILLED,
-            visibility=visibility,
-            tz=tz,
-            source=source,
-            created_by=author,
-            created_at=at,
-            updated_at=max([ended_at, *(update.at for update in told)]),
-            published_at=min([began_at, *(update.at for update in told)]),
-            resolved_at=ended_at,
-            monitoring_at=_last_monitored(told),
-        )
         incident.save(force_insert=True)
         incident.components.set(components or {})
         if incident.is_private:

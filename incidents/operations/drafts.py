@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Incident, StatusUpdate
-from incidents.operations.promises import IncidentResolved
+from incidents.operations.notices.telling import tell_returned
+from incidents.operations.promises import IncidentResolved, refuse_passed
 from incidents.operations.record import keep_revision, lock_incident, note, refuse_outdated
 from incidents.operations.updates import (
     hand_in,
@@ -19,6 +20,7 @@ from incidents.operations.updates import (
     locked_update,
     needs_approval,
     publish,
+    retitle,
 )
 from incidents.plans import UpdatePlan
 from incidents.times import refuse_out_of_time
@@ -71,11 +73,6 @@ class ReasonMissing(Refused):
     message = _("Say why: whoever reads this later wants to know.")
 
 
-class PromisedTimePassed(Refused):
-    code = "promised-time-passed"
-    message = _("A time that this update promises has passed meanwhile. Give a later one first.")
-
-
 def draft_status_update(
     *,
     incident_id: int,
@@ -88,8 +85,11 @@ def draft_status_update(
     idempotency_key: str = "",
     translations: Mapping[str, str] | None = None,
     deliver_notifications: bool = True,
+    title: str = "",
 ) -> StatusUpdate:
     """Put an update aside, with all that it shall bring. The same key returns the same draft.
+
+    With a ``title``, the incident is called that at once.
 
     :raises OutOfTime: if it promises a time in a year that cannot be meant
     """
@@ -114,6 +114,7 @@ def draft_status_update(
             created_at=at,
         )
         update.save(force_insert=True)
+        retitle(incident, title, at=at, author=author)
     return update
 
 
@@ -230,6 +231,8 @@ def return_update(
 ) -> StatusUpdate:
     """Give an update that waits for approval back to be written anew: a draft again.
 
+    Its author is told, unless that is who gives it back.
+
     :raises NotInReview: if it does not wait for approval
     :raises ReasonMissing: without a reason
     """
@@ -242,6 +245,7 @@ def return_update(
         update.save(update_fields=["state", "returned_reason"])
         words = gettext("An update was not approved: %s") % update.returned_reason
         _note(update.incident, words, at=at, author=author)
+        tell_returned(update, at=at, author=author)
     return update
 
 
@@ -344,9 +348,7 @@ def _still_possible(update: StatusUpdate, *, at: datetime) -> UpdatePlan:
     _refuse_outdated_job(update)
     plan = UpdatePlan.from_json(update.plan)
     if update.phase != Phase.RESOLVED:
-        for due in plan.times():
-            if due.latest is not None and due.latest < at:
-                raise PromisedTimePassed
+        refuse_passed(plan.times(), at=at)
     return plan
 
 

@@ -11,10 +11,11 @@ from accounts.models import User
 from incidents import wording
 from incidents.errors import Refused
 from incidents.models import Incident, TimelineEntry
+from incidents.operations.closing import resolve_untold
 from incidents.operations.incident import reopen_in
 from incidents.operations.parents import IsADuplicate, called, lock_both
 from incidents.operations.record import announce, note
-from incidents.operations.updates import publish_in, resolve_untold
+from incidents.operations.updates import publish_in
 from incidents.values import EntryKind, Phase
 
 _TAG, _CLOSED = "duplicate", "closed"

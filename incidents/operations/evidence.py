@@ -1,20 +1,24 @@
 """What shows that an entry is so: links and files, attached, taken off and brought back."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, storages
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from incidents.errors import Refused
-from incidents.evidence import Examined, examine, plain_name
+from incidents.evidence import Examined, FileDiffers, examine, plain_name
 from incidents.models import Evidence, TimelineEntry
 
 _LONGEST_LINK = 2000
+_KEPT_UNUSED = timedelta(days=1)
+# Any number that nobody else takes: "evid".
+_LOCK = 0x65766964
 
 
 class LinkNotOfTheWeb(Refused):
@@ -41,28 +45,56 @@ def add_file(
     caption: str,
     at: datetime,
     author: User | None,
+    sha256: str = "",
 ) -> Evidence:
     """Attach a file. It is kept by its digest, so that the same file lies there once.
+
+    ``sha256`` is what the sender says of it, in hexadecimal; empty if nothing.
 
     :raises FileTooLarge: if it is larger than ``EVIDENCE_MOST_BYTES``
     :raises FileIsEmpty: if it holds nothing
     :raises FileOfAnotherKind: if it is nothing that may be attached
     :raises FileNotAsNamed: if its name lies
+    :raises FileDiffers: if its digest is not ``sha256``
     """
     found = examine(file.chunks(), name=name, limit=settings.EVIDENCE_MOST_BYTES)
-    # Before the row: a file without a row is a few bytes too many, a row without a file a lie.
-    place = _keep(file, found)
-    return _add(
-        entry_id,
-        file=place,
-        name=plain_name(name),
-        content_type=found.content_type,
-        size=found.size,
-        sha256=found.sha256,
-        caption=caption,
-        created_by=author,
-        created_at=at,
-    )
+    if sha256 and sha256.lower() != found.sha256:
+        raise FileDiffers
+    with transaction.atomic():
+        _hold_files(for_clearing=False)
+        # Before the row: a file without a row is a few bytes too many, a row without a file a lie.
+        place = _keep(file, found)
+        return _add(
+            entry_id,
+            file=place,
+            name=plain_name(name),
+            content_type=found.content_type,
+            size=found.size,
+            sha256=found.sha256,
+            caption=caption,
+            created_by=author,
+            created_at=at,
+        )
+
+
+def clear_unused_files(*, at: datetime) -> int:
+    """Delete the files that no evidence names, and return how many those were.
+
+    What was taken off an entry can be brought back, so that its file stays. So does, for a day, a
+    file that nothing names: whoever looks after a mishap finds it.
+    """
+    storage = evidence_storage()
+    cleared = 0
+    for place in _places(storage):
+        if at - storage.get_modified_time(place) < _KEPT_UNUSED:
+            continue
+        with transaction.atomic():
+            # Between the look and the deed nobody attaches the same file anew.
+            _hold_files(for_clearing=True)
+            if not Evidence.objects.filter(file=place).exists():
+                storage.delete(place)
+                cleared += 1
+    return cleared
 
 
 def remove_evidence(*, evidence_id: int, at: datetime) -> Evidence:
@@ -95,6 +127,25 @@ def _is_of_the_web(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.netloc) and len(url) <= _LONGEST_LINK
+
+
+def _places(storage: Storage) -> Iterator[str]:
+    """Yield where files lie: in folders of one level."""
+    try:
+        folders, _files = storage.listdir("")
+    except FileNotFoundError:
+        # Nothing was ever attached.
+        return
+    for folder in sorted(folders):
+        _folders, files = storage.listdir(folder)
+        yield from (f"{folder}/{file}" for file in sorted(files))
+
+
+def _hold_files(*, for_clearing: bool) -> None:
+    """Keep the files as they are until the transaction ends; or be alone with them."""
+    lock = "pg_advisory_xact_lock" if for_clearing else "pg_advisory_xact_lock_shared"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {lock}(%s)", [_LOCK])
 
 
 def _keep(file: File[bytes], found: Examined) -> str:

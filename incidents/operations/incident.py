@@ -15,6 +15,7 @@ from incidents.models import Incident
 from incidents.operations.members import let_in_who_works, refuse_told_in_private
 from incidents.operations.notices.telling import tell_declared
 from incidents.operations.parents import set_parent
+from incidents.operations.promises import open_again, withdraw_all
 from incidents.operations.record import (
     announce,
     keep_revision,
@@ -61,6 +62,11 @@ class AlreadyDeclared(Refused):
     message = _("An incident with this key is open already. Add to that one.")
 
 
+_PRIVATE_HAS_IT = _(
+    "A private incident with this key is open already. Ask one of its members to add to it."
+)
+
+
 class NotResolved(Refused):
     code = "not-resolved"
     message = _("The incident is open. There is nothing to reopen.")
@@ -99,24 +105,15 @@ def declare_incident(
     :raises OutOfTime: if it began or was noticed in a year that cannot be meant
     """
     refuse_out_of_time(started, detected)
+    incident = Incident(
+        title=" ".join(title.split()), summary=summary, severity=severity, impact=IMPACT[severity],
+        kind=kind, visibility=visibility, progress_policy=progress_policy, tz=tz, source=source,
+        dedup_key=dedup_key, created_by=author, created_at=at, updated_at=at,
+    )  # fmt: skip
+    suffering = components or {}
     with transaction.atomic():
-        incident = Incident(
-            title=" ".join(title.split()),
-            summary=summary,
-            severity=severity,
-            impact=IMPACT[severity],
-            kind=kind,
-            visibility=visibility,
-            progress_policy=progress_policy,
-            tz=tz,
-            source=source,
-            dedup_key=dedup_key,
-            created_by=author,
-            created_at=at,
-            updated_at=at,
-        )
         _insert(incident)
-        incident.components.set(components or {})
+        incident.components.set(suffering)
         _note_beginning(incident, started=started, detected=detected, at=at, author=author)
         _gather_people(incident, members, at=at, author=author)
         if parent_id is not None:
@@ -124,15 +121,11 @@ def declare_incident(
             incident.parent_id = parent_id
         if body:
             say_first(
-                incident,
-                body=body,
-                at=at,
-                author=author,
-                component_statuses=components or {},
+                incident, body=body, component_statuses=suffering, at=at, author=author,
                 deliver_notifications=deliver_notifications,
-            )
+            )  # fmt: skip
         elif incident.moves_components:
-            change_components(components or {}, at=at)
+            change_components(suffering, at=at)
         tell_declared(incident, author=author, at=at)
         announce(incident.pk)
     return incident
@@ -159,7 +152,24 @@ def _insert(incident: Incident) -> None:
     except IntegrityError as fault:
         if "dedup_key" not in str(fault):
             raise
-        raise AlreadyDeclared from fault
+        raise _declared_already(incident.dedup_key, incident.created_by) from fault
+
+
+def _declared_already(dedup_key: str, author: User | None) -> AlreadyDeclared:
+    """Return the refusal of a second incident: of a private one it tells no more than that."""
+    known = Incident.objects.open().filter(dedup_key=dedup_key)
+    if author is not None:
+        known = known.hidden_from(author)
+    if known.filter(visibility=Visibility.PRIVATE).exists():
+        return AlreadyDeclared(str(_PRIVATE_HAS_IT))
+    standing = Incident.objects.open().filter(dedup_key=dedup_key).first()
+    if standing is None:
+        # It was closed just now.
+        return AlreadyDeclared()
+    return AlreadyDeclared(
+        gettext("%s is open already with this key. Add to that one.") % standing,
+        where=standing.get_absolute_url(),
+    )
 
 
 def _note_beginning(
@@ -247,15 +257,18 @@ def reopen_in(incident: Incident, text: str, *, at: datetime, author: User | Non
     """Open a locked incident that is resolved again, in the caller's transaction.
 
     Whoever held a role holds it again, and was not on duty in between. What is open is no
-    duplicate: a mark that says so is taken off.
+    duplicate: a mark that says so is taken off. An ETA that the end has kept is open again, and
+    the clock settles it anew; what else was settled stays so.
 
     :raises AlreadyDeclared: if another open incident has its ``dedup_key`` by now
     """
+    if incident.dedup_key and Incident.objects.open().filter(dedup_key=incident.dedup_key).exists():
+        raise _declared_already(incident.dedup_key, author)
+    if incident.is_for_customers:
+        open_again(incident, at=at, author=author)
     incident.entries.filter(milestone=Milestone.RESOLVED).update(
         milestone="", version=F("version") + 1
     )
-    if incident.dedup_key and Incident.objects.open().filter(dedup_key=incident.dedup_key).exists():
-        raise AlreadyDeclared
     ended_at, incident.duplicate_of = incident.resolved_at or at, None
     move_phase(incident, Phase.INVESTIGATING, at=at)
     incident.save(update_fields=["duplicate_of"])
@@ -284,14 +297,17 @@ def edit_incident(
     visibility: Visibility,
     at: datetime,
     author: User | None,
+    tz: str = "",
     version: int | None = None,
 ) -> Incident:
-    """Change what the incident is called, how grave it is, and who may know of it.
+    """Change what the incident is called, how grave it is, who may know of it, and its zone.
 
     What it said before is kept as a revision; a new severity, and who may know from now on, stand
     on the timeline. Whoever makes it private, and whoever holds a role in it, are its members.
-    Components keep the status that they have. ``version`` is the one that was read; None to
-    overwrite whatever it says.
+    Components keep the status that they have. What customers were promised is withdrawn when they
+    see the incident no longer; what staff said among themselves is not shown to customers when
+    they see it from now on. An empty ``tz`` leaves the zone as it is. ``version`` is the one that
+    was read; None to overwrite whatever it says.
 
     :raises EditedMeanwhile: if somebody has edited it since
     :raises ToldInPrivate: if customers would read what was said while it was private
@@ -307,14 +323,15 @@ def edit_incident(
             incident.impact = IMPACT[severity]
             _note_severity(incident, before, severity, at=at, author=author)
         if visibility != incident.visibility:
-            _note_visibility(incident, visibility, at=at, author=author)
+            _change_visibility(incident, visibility, at=at, author=author)
         incident.title, incident.summary = title, summary
-        incident.severity, incident.visibility = severity, visibility
+        incident.severity, incident.tz = severity, tz or incident.tz
         incident.updated_at = at
         incident.version += 1
         incident.save(
             update_fields=[
-                "title", "summary", "severity", "impact", "visibility", "updated_at", "version",
+                "title", "summary", "severity", "impact", "visibility", "tz", "updated_at",
+                "version",
             ]
         )  # fmt: skip
         if incident.is_private:
@@ -326,10 +343,11 @@ def edit_incident(
     return incident
 
 
-def _note_visibility(
+def _change_visibility(
     incident: Incident, visibility: Visibility, *, at: datetime, author: User | None
 ) -> None:
-    note(
+    was_for_customers, incident.visibility = incident.is_for_customers, visibility
+    entry = note(
         incident,
         gettext("Who may know: %s") % visibility.label,
         at=at,
@@ -337,6 +355,8 @@ def _note_visibility(
         kind=EntryKind.NOTE,
         tags=["members"],
     )
+    if was_for_customers and not incident.is_for_customers:
+        withdraw_all(incident, at=at, settled_by=entry)
 
 
 def _note_severity(

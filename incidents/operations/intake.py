@@ -36,6 +36,8 @@ class Intake:
     # Those that are locked, and the open ones among them by dedup key: they stay so until the end.
     locked: set[int] = field(default_factory=set)
     standing: dict[str, Incident] = field(default_factory=dict)
+    # On which incident the last alert of each key stands, by dedup key.
+    last: dict[str, int] = field(default_factory=dict)
 
     def external_id(self, told: Told) -> str:
         if not told.event_id:
@@ -44,8 +46,8 @@ class Intake:
 
 
 def begin_intake(hook: AlertHook, alerts: Sequence[Told], *, at: datetime, tz: str) -> Intake:
-    """Gather what is known of the alerts of a message, in five questions. The hook is locked."""
-    intake = Intake(hook=hook, at=at, tz=tz, rows=_rows(hook, alerts))
+    """Gather what is known of the alerts of a message, in six questions. The hook is locked."""
+    intake = Intake(hook=hook, at=at, tz=tz, rows=_rows(hook, alerts), last=_last(hook, alerts))
     intake.heard = _heard(intake, alerts)
     intake.locked = _lock_incidents(intake, alerts)
     return intake
@@ -69,6 +71,16 @@ def _rows(hook: AlertHook, alerts: Sequence[Told]) -> dict[str, list[Alert]]:
     return found
 
 
+def _last(hook: AlertHook, alerts: Sequence[Told]) -> dict[str, int]:
+    """Return the incident on which the last alert of each key stands, or the original of that."""
+    same = hook.alerts.filter(
+        dedup_key__in={told.dedup_key for told in alerts}, incident__isnull=False
+    )
+    newest = same.order_by("dedup_key", "-pk").distinct("dedup_key")
+    named = newest.values_list("dedup_key", "incident_id", "incident__duplicate_of_id")
+    return {key: original or incident for key, incident, original in named}
+
+
 def _lock_incidents(intake: Intake, alerts: Sequence[Told]) -> set[int]:
     """Lock what the message may write to, all at once and in one order, as everywhere."""
     keys = {_key(intake.hook, told) for told in alerts}
@@ -76,7 +88,8 @@ def _lock_incidents(intake: Intake, alerts: Sequence[Told]) -> set[int]:
     for row in itertools.chain.from_iterable(intake.rows.values()):
         if row.incident is not None:
             wanted.add(row.incident.duplicate_of_id or row.incident.pk)
-    rows = Incident.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    wanted.update(intake.last.values())
+    rows = Incident.objects.select_for_update().filter(pk__in=sorted(wanted)).order_by("pk")
     return set(rows.values_list("pk", flat=True))
 
 
@@ -180,9 +193,10 @@ def _find_open(intake: Intake, told: Told) -> Incident | None:
     found = Incident.objects.open().select_for_update()
     if standing := found.filter(dedup_key=_key(intake.hook, told)).first():
         return standing
-    same = intake.hook.alerts.filter(dedup_key=told.dedup_key, incident__isnull=False)
-    last = same.order_by("-pk").values_list("incident_id", "incident__duplicate_of_id").first()
-    return found.filter(pk=last[1] or last[0]).first() if last else None
+    # Among those that are locked already: all were taken in one order, so that nobody waits for us
+    # while we wait for them.
+    last = intake.last.get(told.dedup_key)
+    return found.filter(pk=last).first() if last in intake.locked else None
 
 
 def _declare(intake: Intake, told: Told, *, starts_at: datetime) -> Incident:

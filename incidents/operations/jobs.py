@@ -62,7 +62,7 @@ _FINISHED = {
 
 def keep_eta(incident: Incident, report: ProgressReport, figures: Figures, *, at: datetime) -> None:
     """Give the job's ETA, give it anew if it moved, own up to it if it was missed."""
-    if _somebody_elses_stands(incident, report.key):
+    if not incident.is_for_customers or _somebody_elses_stands(incident, report.key):
         return
     told = _last_eta(incident, report.key)
     if told is None:

@@ -1,9 +1,11 @@
 """Deeds on promises, and how soon customers hear. People and jobs promise; the clock settles."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +26,7 @@ from incidents.times import refuse_out_of_time
 from incidents.values import (
     Confidence,
     EntryKind,
+    Milestone,
     Phase,
     PromiseKind,
     PromiseOutcome,
@@ -42,6 +45,19 @@ class IncidentResolved(Refused):
 class DueInThePast(Refused):
     code = "due-in-the-past"
     message = _("This time has passed already. Promise a later one.")
+
+
+class PromisedTimePassed(Refused):
+    code = "promised-time-passed"
+    message = _("A time that this update promises has passed meanwhile. Give a later one first.")
+
+
+class NotForCustomers(Refused):
+    code = "not-for-customers"
+    message = _(
+        "Customers do not see this incident, so nothing can be promised to them. Show it on the "
+        "page first."
+    )
 
 
 class PromiseSettled(Refused):
@@ -69,6 +85,7 @@ def make_promise(
     """Give customers a time. An open promise of the same kind is replaced, and stays on record.
 
     :raises IncidentResolved: if the incident is over
+    :raises NotForCustomers: if they do not see it
     :raises DueInThePast: if the time has passed already
     :raises OutOfTime: if it is in a year that cannot be meant
     """
@@ -76,6 +93,8 @@ def make_promise(
         incident = lock_incident(incident_id)
         if incident.is_resolved:
             raise IncidentResolved
+        if not incident.is_for_customers:
+            raise NotForCustomers
         refuse_past(due, at=at)
         promise = open_promise(
             incident,
@@ -225,11 +244,51 @@ def close_promises(incident: Incident, *, at: datetime, settled_by: TimelineEntr
         _settle(promise, outcome, at=at, settled_by=settled_by)
 
 
+def open_again(incident: Incident, *, at: datetime, author: User | None) -> None:
+    """Open the ETA again that the end of a locked incident has kept: it was not the end.
+
+    The promise of an update that the last word kept stays kept: customers did hear.
+    """
+    by_its_end = Q(settled_by__update__phase=Phase.RESOLVED) | Q(
+        settled_by__milestone=Milestone.RESOLVED
+    )
+    etas = incident.promises.filter(kind=PromiseKind.ETA)
+    kept = etas.filter(by_its_end, outcome=PromiseOutcome.MET).newest_first().first()
+    if kept is None or etas.open().exists():
+        return
+    kept.outcome, kept.settled_at, kept.settled_by = PromiseOutcome.OPEN, None, None
+    kept.save(update_fields=["outcome", "settled_at", "settled_by"])
+    note(
+        incident,
+        gettext("%(kind)s open again: it is due %(due)s")
+        % {"kind": kept.get_kind_display(), "due": _due_words(kept)},
+        at=at,
+        author=author,
+        kind=EntryKind.NOTE,
+        tags=["promise"],
+    )
+
+
+def withdraw_all(incident: Incident, *, at: datetime, settled_by: TimelineEntry) -> None:
+    """Take back what is open in a locked incident that customers see no longer."""
+    for promise in incident.promises.open():
+        _settle(promise, PromiseOutcome.WITHDRAWN, at=at, settled_by=settled_by)
+
+
 def refuse_past(due: When, *, at: datetime) -> None:
     """Refuse a time that cannot be kept any more, or cannot be meant."""
     refuse_out_of_time(due)
     if due.latest is not None and due.latest < at:
         raise DueInThePast
+
+
+def refuse_passed(times: Iterable[When], *, at: datetime) -> None:
+    """Refuse to publish at a moment by which one of the times that are promised has passed.
+
+    :raises PromisedTimePassed: if one has
+    """
+    if any(due.latest is not None and due.latest < at for due in times):
+        raise PromisedTimePassed
 
 
 def next_update_due(incident: Incident, phase: Phase, *, at: datetime) -> datetime:
@@ -314,7 +373,7 @@ def _note_settled(promise: Promise, *, at: datetime, author: User | None) -> Non
         % {
             "kind": promise.get_kind_display(),
             "outcome": promise.get_outcome_display().lower(),
-            "due": promise.due_said or _spoken(When.of(promise, "due_"), promise.incident.tz),
+            "due": _due_words(promise),
         },
         at=at,
         author=author,
@@ -323,6 +382,10 @@ def _note_settled(promise: Promise, *, at: datetime, author: User | None) -> Non
         is_public=promise.kind == PromiseKind.ETA,
     )
     promise.save(update_fields=["settled_by"])
+
+
+def _due_words(promise: Promise) -> str:
+    return promise.due_said or _spoken(When.of(promise, "due_"), promise.incident.tz)
 
 
 def _spoken(when: When, tz: str) -> str:

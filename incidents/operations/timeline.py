@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -51,6 +52,22 @@ class MilestoneTaken(Refused):
     code = "milestone-taken"
     message = _("Another entry marks this milestone. Take it off there first.")
 
+    def __init__(self, holder: TimelineEntry) -> None:
+        """``holder`` is the entry that marks it, with its incident."""
+        self.holder = holder
+        words = gettext(
+            "“%(text)s” (entry %(number)s) marks “%(milestone)s”. Take it off there first."
+        )
+        super().__init__(
+            words
+            % {
+                "text": Truncator(holder.text).chars(_QUOTED),
+                "number": holder.pk,
+                "milestone": holder.get_milestone_display(),
+            },
+            where=f"{holder.incident.get_absolute_url()}#e{holder.pk}",
+        )
+
 
 class PlacedByItsTime(Refused):
     code = "placed-by-its-time"
@@ -62,6 +79,8 @@ class NothingBeside(Refused):
     message = _("The entry beside which it shall stand is not on the timeline. Choose another one.")
 
 
+# Enough of an entry to know it again.
+_QUOTED = 80
 _EDITABLE = frozenset(
     {"text", "tags", "outcome", "milestone", "is_public", "is_pinned", "kind", "position"}
 )
@@ -87,10 +106,12 @@ def add_entry(
     source: Source = Source.WEB,
     external_id: str = "",
     evidence_url: str = "",
+    moves_from: int | None = None,
 ) -> TimelineEntry:
     """Write down something that happened. ``when`` is its own time, ``at`` that of writing.
 
-    ``evidence_url`` is a link to what shows that it is so.
+    ``evidence_url`` is a link to what shows that it is so. ``moves_from`` is the entry from which
+    the milestone is taken, if that marks it: there, what it said before is kept as a revision.
 
     The same ``source`` and ``external_id`` again returns the entry that is there.
 
@@ -111,24 +132,13 @@ def add_entry(
                 raise ExternalIdTaken
             return known
         _refuse_early_end(incident, milestone)
-        if milestone and holder_of(incident, milestone):
-            raise MilestoneTaken
+        _free(incident, milestone, moves_from=moves_from, at=at, author=author)
         entry = TimelineEntry(
-            incident=incident,
-            position=next_position(incident),
-            kind=kind,
-            text=text,
-            tags=list(tags),
-            outcome=outcome,
-            milestone=milestone,
-            is_public=is_public,
-            actor_label=actor_label,
-            source=source,
-            external_id=external_id,
-            created_by=author,
-            recorded_at=at,
-            **when.fields(),
-        )
+            incident=incident, position=next_position(incident), kind=kind, text=text,
+            tags=list(tags), outcome=outcome, milestone=milestone, is_public=is_public,
+            actor_label=actor_label, source=source, external_id=external_id, created_by=author,
+            recorded_at=at, **when.fields(),
+        )  # fmt: skip
         entry.save(force_insert=True)
         if evidence_url:
             entry.evidence.create(url=evidence_url, created_by=author, created_at=at)
@@ -145,13 +155,15 @@ def edit_entry(
     when: When | None = None,
     reason: str = "",
     version: int | None = None,
+    moves_from: int | None = None,
     **changes: Any,
 ) -> TimelineEntry:
     """Change what an entry says, or when it was. What it said before is kept as a revision.
 
     ``changes``: any of text, tags, outcome, milestone, is_public, is_pinned, kind, position.
     ``version`` is the one that was read: if the entry has another one by now, nothing is changed.
-    Each edit raises it. An edit that changes nothing leaves no trace.
+    Each edit raises it. An edit that changes nothing leaves no trace. ``moves_from`` is the entry
+    from which the milestone is taken, if another one marks it.
 
     :raises EditedMeanwhile: if the entry was changed since it was read
     :raises EndsBeforeStart: if the range runs backwards
@@ -174,8 +186,7 @@ def edit_entry(
         _refuse_early_end(incident, milestone)
         if changes.keys() & _TOLD and hasattr(entry, "update"):
             raise CorrectTheUpdate
-        if milestone and (holder := holder_of(incident, milestone)) and holder.pk != entry_id:
-            raise MilestoneTaken
+        _free(incident, milestone, moves_from=moves_from, at=at, author=author)
         before = entry.milestone
         _change(entry, changes | {"edited_at": at}, at=at, author=author, reason=reason)
         read_milestone(incident, before)
@@ -273,7 +284,7 @@ def restore_entry(
         entry, incident = _hold(entry_id, version)
         holder = holder_of(incident, entry.milestone) if entry.milestone else None
         if holder is not None and holder.pk != entry_id:
-            raise MilestoneTaken
+            raise MilestoneTaken(holder)
         return _set_deleted(entry, incident, deleted_at=None, at=at, author=author)
 
 
@@ -317,6 +328,32 @@ def _change(
         setattr(entry, name, value)
     entry.version += 1
     entry.save(update_fields=[*changes, "version"])
+
+
+def _free(
+    incident: Incident,
+    milestone: str,
+    *,
+    moves_from: int | None,
+    at: datetime,
+    author: User | None,
+) -> None:
+    """Take a milestone off the entry that marks it, if that is the one that was named.
+
+    An entry that is given what it marks already is not asked about.
+    """
+    holder = holder_of(incident, milestone) if milestone else None
+    if holder is None:
+        return
+    if holder.pk != moves_from:
+        raise MilestoneTaken(holder)
+    _change(
+        holder,
+        {"milestone": "", "edited_at": at},
+        at=at,
+        author=author,
+        reason=gettext("Its milestone is marked by another entry"),
+    )
 
 
 def _known(source: Source, external_id: str) -> TimelineEntry | None:

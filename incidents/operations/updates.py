@@ -23,6 +23,7 @@ from incidents.operations.promises import (
     keep_next_update,
     open_promise,
     promise_next_update,
+    refuse_passed,
     refuse_past,
 )
 from incidents.operations.record import (
@@ -73,6 +74,7 @@ def post_status_update(
     author_label: str = "",
     idempotency_key: str = "",
     deliver_notifications: bool = True,
+    title: str = "",
 ) -> StatusUpdate:
     """Tell customers what is known, and move the incident to the phase that it implies.
 
@@ -80,12 +82,18 @@ def post_status_update(
     is returned is in review, and all that was asked for waits with it.
 
     Makes the promise of the next update (from the cadence, unless told when), and with ``eta``
-    the promise of when the service is back. The same ``idempotency_key`` again returns the
-    update that is there. Resolving makes the incident's components work again, unless told
-    otherwise or another open incident has them, and ends its impacts but for what is lost.
+    the promise of when the service is back. In an incident that customers do not see, it is for
+    staff to read: it promises nothing, and counts as no word to customers.
+
+    With a ``title``, the incident is called that from now on, whatever it was called before.
+
+    The same ``idempotency_key`` again returns the update that is there. Resolving makes the
+    incident's components work again, unless told otherwise or another open incident has them,
+    and ends its impacts but for what is lost.
 
     :raises IncidentResolved: if the incident is over already
     :raises DueInThePast: if a time that is promised has passed
+    :raises PromisedTimePassed: if it passes before this can be published, behind another update
     :raises OutOfTime: if it is in a year that cannot be meant
     """
     plan = UpdatePlan(
@@ -106,17 +114,24 @@ def post_status_update(
         if incident.is_resolved:
             raise IncidentResolved
         update = StatusUpdate(
-            incident=incident,
-            body=body,
-            phase=phase,
-            author=author,
-            author_label=author_label,
-            idempotency_key=idempotency_key,
-            deliver_notifications=deliver_notifications,
+            incident=incident, body=body, phase=phase, author=author, author_label=author_label,
+            idempotency_key=idempotency_key, deliver_notifications=deliver_notifications,
             created_at=at,
-        )
+        )  # fmt: skip
+        retitle(incident, title, at=at, author=author)
         say(update, incident, plan, at=at)
     return update
+
+
+def retitle(incident: Incident, title: str, *, at: datetime, author: User | None) -> None:
+    """Call a locked incident otherwise; its name before is kept as a revision. Empty: as it is."""
+    title = " ".join(title.split())
+    if title in ("", incident.title):
+        return
+    keep_revision(incident, at=at, author=author)
+    incident.title = title
+    incident.version += 1
+    incident.save(update_fields=["title", "version"])
 
 
 def correct_status_update(
@@ -255,13 +270,20 @@ def hand_in(
 
 
 def publish(update: StatusUpdate, incident: Incident, plan: UpdatePlan, *, at: datetime) -> None:
-    """Tell customers, in a locked incident, and do all that the update brings."""
+    """Tell customers, in a locked incident, and do all that the update brings.
+
+    Where they do not see the incident, it is for staff to read, and promises nothing.
+
+    :raises PromisedTimePassed: if a time that it promises has passed by now
+    """
     phase = Phase(update.phase)
-    asked = at
     # Two posters took the time before either had the lock: what is published later is later.
     last = incident.updates.published().newest_first().first()
     if last is not None and last.published_at is not None:
         at = max(at, last.published_at)
+    if phase != Phase.RESOLVED:
+        # When it was asked for is not when customers read it: it may have waited.
+        refuse_passed(plan.times(), at=at)
     entry = _leave_entry(update, incident, at=at)
     # The page shows nothing of components that a drill, or something private, says.
     statuses = plan.component_statuses if incident.moves_components else {}
@@ -269,16 +291,17 @@ def publish(update: StatusUpdate, incident: Incident, plan: UpdatePlan, *, at: d
         statuses = repaired(incident, statuses) if incident.moves_components else {}
         end_impacts(incident, at=at)
     record_changes(update, change_components(statuses, at=at))
-    keep_next_update(incident, at=at, settled_by=entry)
+    if incident.is_for_customers:
+        keep_next_update(incident, at=at, settled_by=entry)
+        incident.published_at = incident.published_at or at
     if phase != incident.phase:
         _note_phase(incident, phase, at=at, update=update)
-    incident.published_at = incident.published_at or at
     incident.updated_at = at
     incident.save(update_fields=["published_at", "updated_at"])
     if phase == Phase.RESOLVED:
         close_promises(incident, at=at, settled_by=entry)
-    else:
-        _promise(incident, update, plan, at=at, asked=asked)
+    elif incident.is_for_customers:
+        _promise(incident, update, plan, at=at)
     announce(incident.pk)
 
 
@@ -289,8 +312,8 @@ def _leave_entry(update: StatusUpdate, incident: Incident, *, at: datetime) -> T
         at=at,
         author=update.author,
         kind=EntryKind.UPDATE,
-        milestone=Milestone.FIRST_UPDATE,
-        is_public=True,
+        milestone=Milestone.FIRST_UPDATE if incident.is_for_customers else "",
+        is_public=incident.is_for_customers,
         actor_label=update.author_label,
         source=Source.JOB if update.author_label else Source.WEB,
     )
@@ -301,19 +324,17 @@ def _leave_entry(update: StatusUpdate, incident: Incident, *, at: datetime) -> T
     return entry
 
 
-def _promise(
-    incident: Incident, update: StatusUpdate, plan: UpdatePlan, *, at: datetime, asked: datetime
-) -> None:
+def _promise(incident: Incident, update: StatusUpdate, plan: UpdatePlan, *, at: datetime) -> None:
     due_at = plan.next_update_at
     if due_at is None and plan.next_update_in is not None:
-        due_at = asked + plan.next_update_in
+        due_at = at + plan.next_update_in
     promise_next_update(incident, update, at=at, due_at=due_at)
     if plan.eta is not None:
         open_promise(
             incident,
             kind=PromiseKind.ETA,
             due=plan.eta,
-            at=asked,
+            at=at,
             made_in=update,
             basis=plan.eta_basis,
             confidence=plan.eta_confidence,
@@ -342,23 +363,6 @@ def move_phase(incident: Incident, phase: Phase, *, at: datetime) -> None:
         incident.monitoring_at = at
     incident.updated_at = at
     incident.save(update_fields=["phase", "resolved_at", "monitoring_at", "updated_at"])
-
-
-def resolve_untold(incident: Incident, *, at: datetime, author: User | None) -> None:
-    """End a locked incident of which customers do not know, without a word to them."""
-    entry = note(
-        incident,
-        gettext("Phase: %s") % Phase.RESOLVED.label,
-        at=at,
-        author=author,
-        kind=EntryKind.PHASE,
-        milestone=Milestone.RESOLVED,
-    )
-    if incident.moves_components:
-        change_components(repaired(incident, {}), at=at)
-    end_impacts(incident, at=at)
-    move_phase(incident, Phase.RESOLVED, at=at)
-    close_promises(incident, at=at, settled_by=entry)
 
 
 def known_update(incident: Incident, idempotency_key: str) -> StatusUpdate | None:

@@ -15,7 +15,7 @@ from incidents.queries.components import (
     status_intervals,
 )
 from incidents.queries.handover import Handover, handover_of
-from incidents.queries.impacts import impacts, tenants_like
+from incidents.queries.impacts import called, impacts, tenants_like
 from incidents.queries.listing import (
     Narrowing,
     Stretch,
@@ -36,12 +36,16 @@ from incidents.queries.promises import (
 )
 from incidents.queries.public import (
     LISTED,
+    complete,
     hidden_incidents,
+    looks,
     named,
     proofs,
+    public_bare,
     public_calendar,
     public_ids,
     public_incidents,
+    public_listed,
     public_maintenance_ids,
     public_maintenances,
     public_past_maintenances,
@@ -69,6 +73,7 @@ from incidents.queries.record import (
     maintenance_templates,
     maintenances,
     maintenances_beside,
+    marked,
     open_actions,
     open_incidents,
     open_with_key,
@@ -91,6 +96,7 @@ from incidents.queries.roles import (
 )
 from incidents.queries.rules import Agreed, agreed
 from incidents.queries.search import Found, Part, search_record
+from incidents.queries.suffering import begins, proposed_states, shows_as_working
 from incidents.queries.telling import since_last_update
 
 __all__ = [
@@ -112,6 +118,9 @@ __all__ = [
     "alerts_at",
     "alerts_of",
     "assignments",
+    "begins",
+    "called",
+    "complete",
     "component_tree",
     "components",
     "deleted_entries",
@@ -131,9 +140,11 @@ __all__ = [
     "is_imported",
     "kinds_unheard",
     "long_on_duty",
+    "looks",
     "maintenance_templates",
     "maintenances",
     "maintenances_beside",
+    "marked",
     "named",
     "named_incident",
     "notice_channels",
@@ -144,9 +155,12 @@ __all__ = [
     "open_with_key",
     "promises_kept",
     "proofs",
+    "proposed_states",
+    "public_bare",
     "public_calendar",
     "public_ids",
     "public_incidents",
+    "public_listed",
     "public_maintenance_ids",
     "public_maintenances",
     "public_past_maintenances",
@@ -159,6 +173,7 @@ __all__ = [
     "resting",
     "revisions",
     "search_record",
+    "shows_as_working",
     "signing_secret",
     "since_last_update",
     "staff_without_address",

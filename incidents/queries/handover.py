@@ -8,6 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 
 from accounts.models import User
 from incidents.models import (
+    Alert,
     DeskRules,
     Impact,
     Incident,
@@ -18,10 +19,19 @@ from incidents.models import (
     StatusUpdate,
     TimelineEntry,
 )
+from incidents.queries.alerts import alerts_of
 from incidents.queries.promises import drafts
 from incidents.queries.record import timeline
 from incidents.queries.roles import OnDuty, Resting, assignments, on_duty, resting
-from incidents.values import EntryKind, ImpactKind, Outcome, PromiseKind, Role
+from incidents.values import (
+    AlertState,
+    EntryKind,
+    ImpactKind,
+    Outcome,
+    PromiseKind,
+    PromiseOutcome,
+    Role,
+)
 
 ATTEMPT, DECISION, QUESTION = "attempt", "decision", "question"
 _IN_VAIN = (Outcome.FAILED, Outcome.ABANDONED)
@@ -40,11 +50,16 @@ class Handover:
     last_told: StatusUpdate | None
     next_update: Promise | None
     promises: Sequence[Promise]
+    # Those that customers were given in vain, the newest first.
+    missed: Sequence[Promise]
     drafts: Sequence[StatusUpdate]
     # Jobs that have not ended.
     reports: Sequence[ProgressReport]
+    # Alerts that fire, the newest first.
+    alerts: Sequence[Alert]
     impacts: Sequence[Impact]
-    # The earliest moment from which on data is missing now; None if none is.
+    # The earliest moment from which on data of all is missing now; None if none is. What is of one
+    # tenant alone says so itself.
     horizon: datetime | None
     failed: Sequence[TimelineEntry]
     worked: Sequence[TimelineEntry]
@@ -72,7 +87,12 @@ def handover_of(incident: Incident, *, reader: User, at: datetime) -> Handover:
     entries = timeline(incident.pk)
     roles = assignments(incident.pk)
     limit = DeskRules.objects.in_force().duty_limit
-    promises = list(incident.promises.open().order_by("expires_at", "pk"))
+    given = list(
+        incident.promises.filter(outcome__in=[PromiseOutcome.OPEN, PromiseOutcome.MISSED]).order_by(
+            "expires_at", "pk"
+        )
+    )
+    promises = [row for row in given if row.outcome == PromiseOutcome.OPEN]
     impacts = list(
         incident.impacts.live()
         .filter(until=None)
@@ -86,11 +106,13 @@ def handover_of(incident: Incident, *, reader: User, at: datetime) -> Handover:
         at=at,
         phase_since=_phase_since(entries),
         severity_since=_severity_since(incident),
-        last_told=incident.updates.published().newest_first().select_related("author").first(),
+        last_told=incident.updates.told().newest_first().select_related("author").first(),
         next_update=next((row for row in promises if row.kind == PromiseKind.NEXT_UPDATE), None),
         promises=promises,
+        missed=[row for row in reversed(given) if row.outcome == PromiseOutcome.MISSED],
         drafts=list(drafts(incident.pk)),
         reports=list(incident.progress_reports.unfinished().order_by("-started_at", "-pk")),
+        alerts=[row for row in alerts_of(incident.pk) if row.state == AlertState.FIRING],
         impacts=impacts,
         horizon=_horizon(impacts),
         failed=[entry for entry in entries if entry.outcome in _IN_VAIN],
@@ -138,7 +160,11 @@ def _severity_since(incident: Incident) -> datetime | None:
 
 def _horizon(impacts: Sequence[Impact]) -> datetime | None:
     missing = (ImpactKind.DATA_UNAVAILABLE, ImpactKind.DATA_LOST)
-    moments = [row.data_from_at for row in impacts if row.kind in missing and row.data_from_at]
+    moments = [
+        row.data_from_at
+        for row in impacts
+        if row.kind in missing and row.data_from_at and row.tenant_id is None
+    ]
     return min(moments, default=None)
 
 

@@ -1,11 +1,21 @@
 """What the page may show: what customers and tenants may know, and no more."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
-from django.db.models.functions import Least
+from django.db.models import (
+    Exists,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    prefetch_related_objects,
+)
+from django.db.models.functions import Cast, JSONArray, Least
 
 from incidents.models import (
     AT_WORK,
@@ -30,38 +40,89 @@ from incidents.values import ImpactKind, Phase
 LISTED = 50
 # How long a tenant sees of a restore that it has ended.
 _TENANTS_ARE_TOLD = timedelta(days=7)
+# What tells a promise, a report and an impact from what customers read of it before.
+_OF_A_PROMISE = ("pk", "outcome", "due_at", "due_until", "expires_at", "basis", "confidence")
+_OF_A_REPORT = ("pk", "state", "phase", "done", "total", "ended_at", "data_until_at", "title")
+_OF_AN_IMPACT = ("pk", "kind", "data_from_at", "component_id")
 
 
 def public_incidents(*, touching: Collection[int] | None = None) -> QuerySet[Any]:
     """Return what customers may know of, with all that the page shows of each prefetched.
 
+    As ``public_listed`` does, and completed as by ``complete``.
+    """
+    return public_listed(touching=touching).prefetch_related(*_story())
+
+
+def public_bare(*, touching: Collection[int] | None = None) -> QuerySet[Incident]:
+    """Return what customers may know of, without what belongs to it."""
+    found = Incident.objects.public()
+    if touching is None:
+        return found
+    return found.filter(pk__in=Incident.objects.filter(components__in=touching).values("pk"))
+
+
+def public_listed(*, touching: Collection[int] | None = None) -> QuerySet[Any]:
+    """Return what customers may know of, with what lists show of each prefetched.
+
     With ``touching``, only the incidents that concern at least one of these components. The rows
     are incidents with attributes more, which is why they are typed loosely.
-    ``told``: published updates, newest first, each with ``changes``. ``reports``: the jobs'
-    progress. ``given``: promises, newest first. ``missing``: the impacts by which data is
-    missing. ``whole``: of what it is a part, if the same readers may know of that. Three levels,
-    a fixed number of queries.
+    ``told``: the updates that were for customers, newest first, each with ``changes``.
+    ``affected``: the components. ``whole``: of what it is a part, if the same readers may know of
+    that. Three levels, a fixed number of queries.
     """
-    changes = ComponentChange.objects.select_related("component__group").order_by("pk")
+    # What was said again of a component that was so already is no change.
+    changes = ComponentChange.objects.exclude(old_status=F("new_status"))
+    changes = changes.select_related("component__group").order_by("pk")
     told = (
-        StatusUpdate.objects.published()
+        StatusUpdate.objects.told()
         .newest_first()
         .prefetch_related(Prefetch("component_changes", changes, to_attr="changes"))
     )
-    found = wholes = Incident.objects.public()
-    if touching is not None:
-        found = found.filter(pk__in=Incident.objects.filter(components__in=touching).values("pk"))
-        wholes = found
-    return found.prefetch_related(
+    return public_bare(touching=touching).prefetch_related(
         Prefetch("updates", told, to_attr="told"),
-        Prefetch(
-            "progress_reports", ProgressReport.objects.order_by("-started_at"), to_attr="reports"
-        ),
-        Prefetch("promises", Promise.objects.newest_first(), to_attr="given"),
         Prefetch("components", components(), to_attr="affected"),
-        Prefetch("impacts", _missing_data(), to_attr="missing"),
-        Prefetch("parent", wholes, to_attr="whole"),
+        Prefetch("parent", public_bare(touching=touching), to_attr="whole"),
     )
+
+
+def complete(incidents: Sequence[Incident]) -> None:
+    """Add to incidents, where it is not there yet, what only their own pages show.
+
+    ``reports``: the jobs' progress. ``given``: promises, newest first. ``missing``: the impacts
+    by which data is missing. A fixed number of queries.
+    """
+    prefetch_related_objects(incidents, *_story())
+
+
+def _story() -> list[Prefetch[Any, Any, Any]]:
+    reports = ProgressReport.objects.order_by("-started_at", "-pk")
+    return [
+        Prefetch("progress_reports", reports, to_attr="reports"),
+        Prefetch("promises", Promise.objects.newest_first(), to_attr="given"),
+        Prefetch("impacts", _missing_data(), to_attr="missing"),
+    ]
+
+
+def looks(incident_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return, by incident, words that differ where anything does that ``complete`` would add.
+
+    One query for all of them: of hundreds of promises, most publishes want to know no more.
+    """
+    promises, reports, impacts = (
+        rows.filter(incident__in=incident_ids)
+        .order_by()
+        .values_list("incident_id", Value(kind), Cast(JSONArray(*names), TextField()))
+        for kind, rows, names in (
+            ("promise", Promise.objects.all(), _OF_A_PROMISE),
+            ("report", ProgressReport.objects.all(), _OF_A_REPORT),
+            ("impact", _missing_data(), _OF_AN_IMPACT),
+        )
+    )
+    found: dict[int, list[str]] = {}
+    for incident_id, kind, words in promises.union(reports, impacts, all=True):
+        found.setdefault(incident_id, []).append(f"{kind} {words}")
+    return {pk: sorted(lines) for pk, lines in found.items()}
 
 
 def _missing_data() -> QuerySet[Impact]:
@@ -78,24 +139,27 @@ def _missing_data() -> QuerySet[Impact]:
     )
 
 
-def public_unresolved(*, touching: Collection[int] | None = None) -> QuerySet[Any]:
+def public_unresolved(*, touching: Collection[int] | None = None) -> QuerySet[Incident]:
     """Return the open ones of the public incidents, by newest activity."""
-    found = public_incidents(touching=touching)
+    found = public_bare(touching=touching)
     return found.exclude(phase=Phase.RESOLVED).order_by("-updated_at", "-id")
 
 
-def public_recent(limit: int = LISTED, *, touching: Collection[int] | None = None) -> QuerySet[Any]:
+def public_recent(
+    limit: int = LISTED, *, touching: Collection[int] | None = None
+) -> QuerySet[Incident]:
     """Return the public incidents with the newest updates."""
-    return public_incidents(touching=touching).order_by("-updated_at", "-id")[:limit]
+    return public_bare(touching=touching).order_by("-updated_at", "-id")[:limit]
 
 
 def public_touches(
     component_ids: Collection[int], *, since: datetime
 ) -> Iterator[tuple[int, Incident | Maintenance]]:
     """Yield what went on since then and customers may know of, with each of these components."""
+    lasting = Incident.objects.public().filter(Q(resolved_at=None) | Q(resolved_at__gte=since))
     incidents = Incident.components.through.objects.filter(
-        component_id__in=component_ids, incident__in=Incident.objects.public()
-    ).exclude(incident__resolved_at__lt=since)
+        component_id__in=component_ids, incident__in=lasting
+    )
     for touched in incidents.select_related("incident").order_by("incident_id"):
         yield touched.component_id, touched.incident
     # What was only noted as over took no time, and may never have been.
@@ -164,7 +228,8 @@ def hidden_incidents(
     incident_ids: Collection[int], *, touching: Collection[int] | None = None
 ) -> QuerySet[Incident]:
     """Return those of these incidents that are not public, or are of other components."""
-    shown = public_incidents(touching=touching).prefetch_related(None).values("pk")
+    # Of these alone: else PostgreSQL would list all of history to see who is not in it.
+    shown = public_bare(touching=touching).filter(pk__in=incident_ids).values("pk")
     return Incident.objects.filter(pk__in=incident_ids).exclude(pk__in=shown)
 
 

@@ -9,7 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.aggregates import StringAgg
 from django.db import models
 from django.db.models import QuerySet
-from django.db.models.functions import MD5, Cast
+from django.db.models.functions import MD5, Cast, Concat
 
 from accounts.models import User
 from incidents.models import (
@@ -92,18 +92,28 @@ def timeline(incident_id: int) -> list[TimelineEntry]:
     )
 
 
+def marked(incident_id: int, milestone: str) -> TimelineEntry | None:
+    """Return the entry that marks a milestone, if there is one."""
+    if not milestone:
+        return None
+    live = TimelineEntry.objects.live().filter(incident_id=incident_id, milestone=milestone)
+    return live.first()
+
+
 def timeline_stamp(incidents: QuerySet[Incident], incident_id: int) -> str | None:
     """Return a word that changes whenever the timeline of an incident does, in one query.
 
     None if the incident is not among those given.
     """
     # Versions only ever rise, and so does their sum: a new entry adds one, an edit, a deletion and
-    # bringing back add one.
+    # bringing back add one. A database that was set back to an earlier day counts the same sums
+    # again, but never with the moments at which something was written then.
+    facts = [models.Sum("version"), *map(models.Max, ("recorded_at", "edited_at", "deleted_at"))]
     versions = (
         TimelineEntry.objects.filter(incident=models.OuterRef("pk"))
         .order_by()
         .values("incident")
-        .annotate(word=models.Sum("version"))
+        .annotate(word=MD5(Concat(*(Cast(fact, models.TextField()) for fact in facts))))
         .values("word")
     )
     evidence = (
@@ -111,7 +121,14 @@ def timeline_stamp(incidents: QuerySet[Incident], incident_id: int) -> str | Non
         .filter(entry__incident=models.OuterRef("pk"))
         .order_by()
         .values("entry__incident")
-        .annotate(word=MD5(StringAgg(Cast("pk", models.TextField()), ",", order_by="pk")))
+        .annotate(
+            word=MD5(
+                Concat(
+                    StringAgg(Cast("pk", models.TextField()), ",", order_by="pk"),
+                    Cast(models.Max("created_at"), models.TextField()),
+                )
+            )
+        )
         .values("word")
     )
     found = (
@@ -166,31 +183,27 @@ class Figures:
     longest_silence: timedelta | None
     promises_kept: int
     promises_settled: int
+    # Closed without a word to customers: nothing was wrong, and nothing took any time.
+    is_false_alarm: bool
 
 
 def figures(incident: Incident, *, at: datetime) -> Figures:
     """Return the figures of an incident, counted from its start.
 
-    While it is open, the silence since the last update counts, too.
+    Silence is counted from the start, between updates, and until the end or, of an open incident,
+    until now. What customers could not read is no update to them, and counts in none; one that is
+    not theirs to hear of has no silence.
     """
 
     def since_start(at: datetime | None) -> timedelta | None:
         return at - incident.started_at if at and incident.started_at else None
 
-    told = list(
-        StatusUpdate.objects.published()
-        .filter(incident=incident)
-        .order_by("published_at")
-        .values_list("published_at", flat=True)
-    )
-    if told and not incident.is_resolved:
-        told.append(at)
-    gaps = [
-        later - earlier
-        for earlier, later in itertools.pairwise(told)
-        if earlier is not None and later is not None
-    ]
     kept, settled = promises_kept(incident.pk)
+    is_false_alarm = (
+        incident.is_resolved
+        and incident.published_at is None
+        and TimelineEntry.objects.of_false_alarms().filter(incident=incident).exists()
+    )
     return Figures(
         promises_kept=kept,
         promises_settled=settled,
@@ -198,9 +211,24 @@ def figures(incident: Incident, *, at: datetime) -> Figures:
         first_update=since_start(incident.first_update_at),
         mitigate=since_start(incident.mitigated_at),
         recover=since_start(incident.recovered_at),
-        resolve=since_start(incident.resolved_at),
-        longest_silence=max(gaps, default=None),
+        resolve=since_start(incident.resolved_at) if not is_false_alarm else None,
+        is_false_alarm=is_false_alarm,
+        longest_silence=_longest_silence(incident, at=at),
     )
+
+
+def _longest_silence(incident: Incident, *, at: datetime) -> timedelta | None:
+    told = list(
+        StatusUpdate.objects.told()
+        .filter(incident=incident, published_at__isnull=False)
+        .order_by("published_at")
+        .values_list("published_at", flat=True)
+    )
+    if not told and not incident.is_for_customers:
+        return None
+    moments = [incident.started_at, *told, incident.resolved_at or at]
+    known = [moment for moment in moments if moment is not None]
+    return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
 
 
 def maintenances() -> MaintenanceQuerySet:

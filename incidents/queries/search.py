@@ -30,6 +30,8 @@ _FEW, _MANY = 3, 100
 # Signs that nobody types, where a word that was found begins and ends.
 _BEGIN, _END = "\ue000", "\ue001"
 _MARKED = re.compile(f"{_BEGIN}(.*?){_END}", re.DOTALL)
+# Signs of markup in words for customers and in postmortems: an excerpt shows the words alone.
+_SIGNS = re.compile(r"\*\*|`|\b__|__\b|\[([^\[\]\n]*)\]\([^()\s]*\)?")
 # What was learned says more in a line than what happened meanwhile.
 _SHOWN = ("postmortem", "cause", "action", "entry", "update")
 
@@ -193,7 +195,9 @@ def _groups(hits: Mapping[int, Mapping[Part, list[int]]], words: Words) -> Itera
         few = [pk for found in hits.values() for pk in found.get(part, [])[:most]]
         rows = _read(part, few, words)
         for row in (rows[pk] for pk in few if pk in rows):
-            shown[row.incident_id].append(Hit(part=part, row=row, words=_marked(row.excerpt)))
+            is_marked = part is Part.POSTMORTEM or getattr(row, "kind", "") == EntryKind.UPDATE
+            excerpt = _SIGNS.sub(r"\1", row.excerpt) if is_marked else row.excerpt
+            shown[row.incident_id].append(Hit(part=part, row=row, words=_marked(excerpt)))
     for number in hits:
         if (incident := incidents.get(number)) is None:
             # Gone since it was found.

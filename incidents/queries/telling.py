@@ -1,9 +1,8 @@
 """What has happened since customers heard last: what a draft of the next update is made from."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Q
 
 from incidents import spoken, wording
@@ -37,7 +36,7 @@ def since_last_update(incident: Incident, *, at: datetime, quiet_until: datetime
 
     ``quiet_until``: until when they hear nothing if the next update waits for the morning.
     """
-    last = incident.updates.published().newest_first().first()
+    last = incident.updates.told().newest_first().first()
     told_at = last.published_at if last else None
     return Since(
         at=at,
@@ -81,14 +80,12 @@ def _reports(incident: Incident) -> Iterator[ProgressReport]:
 
 
 def _job(incident: Incident, report: ProgressReport, *, at: datetime) -> Job:
-    silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
-    alive = report.state in (ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD)
     code = _CODES.get(ProgressState(report.state), "restore_going_on")
     figures = dict.fromkeys(wording.NAMES, "") | _figures(incident, report)
     return Job(
         title=report.title,
         sentence=wording.update_wording(code, lambda: figures).text,
-        silent_since=report.heartbeat_at if alive and at - report.heartbeat_at > silence else None,
+        silent_since=report.heartbeat_at if report.is_silent(at=at) else None,
     )
 
 

@@ -140,9 +140,7 @@ def lasted(incident: Incident) -> timedelta | None:
 @register.filter
 def overdue(action: ActionItem, now: datetime) -> bool:
     """Tell whether all of an action item's due time has passed and it is not finished."""
-    latest = When.of(action, "due_").latest
-    finished = action.state in (ActionState.DONE, ActionState.WONT_DO)
-    return latest is not None and latest < now and not finished
+    return action.is_overdue(at=now)
 
 
 @register.filter

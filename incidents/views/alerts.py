@@ -15,6 +15,7 @@ from accounts.access import actor, staff_required
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import AlertHook, Incident
+from incidents.views import looks
 from incidents.views.desk import PAGE
 
 _INVALID = 422
@@ -146,7 +147,11 @@ def remove_hook(request: HttpRequest, pk: int) -> HttpResponse:
 def show_alerts(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with an incident's alerts alone."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
-    context = {"incident": incident, "alerts": queries.alerts_of(incident.pk)}
+    context = {
+        "incident": incident,
+        "alerts": queries.alerts_of(incident.pk),
+        "tz": looks.look_at(request, incident).tz,
+    }
     return render(request, "incidents/_alerts.html", context)
 
 

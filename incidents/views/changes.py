@@ -63,7 +63,7 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
         (_("Outcome"), lambda said: _label(Outcome, said["outcome"])),
         (_("Milestone"), lambda said: _label(Milestone, said["milestone"])),
         (_("Kind"), lambda said: _label(EntryKind, said["kind"])),
-        (_("Shown to"), lambda said: _("customers") if said["is_public"] else _("staff only")),
+        (_("For"), lambda said: _("customers") if said["is_public"] else _("staff only")),
         (_("Pinned"), lambda said: _("pinned") if said["is_pinned"] else _("not pinned")),
     )
     for label, words in fields:

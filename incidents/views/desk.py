@@ -7,8 +7,10 @@ from typing import Any
 from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, QueryDict
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from incidents.errors import Refused
 from incidents.forms.messages import MessageForm
 
 # How many rows a list of the desk shows at once.
@@ -29,6 +31,13 @@ def once(form: Form) -> str:
     key = form.cleaned_data["key"]
     said = sorted(item for item in form.data.items() if item[0] != "csrfmiddlewaretoken")
     return f"desk-{key}-{sha256(repr(said).encode()).hexdigest()[:16]}" if key else ""
+
+
+def refused(refusal: Refused) -> str:
+    """Return why something was not done, with a link to what stands in the way, if there is one."""
+    if not refusal.where:
+        return str(refusal)
+    return format_html('{} <a href="{}">{}</a>', str(refusal), refusal.where, _("Look at it"))
 
 
 def number(typed: str) -> int | None:

@@ -14,7 +14,7 @@ from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Incident, StatusUpdate
 from incidents.values import Phase
-from incidents.views import desk, telling
+from incidents.views import desk, looks, telling
 from incidents.views.updates import say_where
 
 _INVALID = 422
@@ -33,7 +33,8 @@ def show_drafts(request: HttpRequest, pk: int) -> HttpResponse:
 def edit_draft(request: HttpRequest, pk: int) -> HttpResponse:
     """Change what an update says and brings. What somebody else has changed meanwhile is shown."""
     update, now = _update(request, pk), timezone.now()
-    form = telling.draft_form(update, now=now, data=request.POST or None)
+    tz = looks.look_at(request, update.incident).tz
+    form = telling.draft_form(update, now=now, data=request.POST or None, typed_in=tz)
     says_now = ""
     if form.is_bound and form.is_valid():
         try:
@@ -56,11 +57,12 @@ def edit_draft(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The update is changed. Customers have not read it yet."))
             return redirect(_place(update))
-    return render(
+    answer = render(
         request,
         "incidents/draft_edit.html",
         {
             "incident": update.incident,
+            "tz": tz,
             "update": update,
             "form": form,
             "says_now": says_now,
@@ -68,6 +70,7 @@ def edit_draft(request: HttpRequest, pk: int) -> HttpResponse:
         },
         status=_INVALID if form.errors else 200,
     )
+    return looks.remember_zone(request, answer)
 
 
 @require_POST

@@ -19,7 +19,7 @@ from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Revision, StatusUpdate, TimelineEntry
 from incidents.values import EntryKind, Precision, When
-from incidents.views import changes, looks
+from incidents.views import changes, desk, looks
 from incidents.views.timeline import held, read_version
 
 _INVALID = 422
@@ -60,10 +60,14 @@ def edit_entry(request: HttpRequest, pk: int) -> HttpResponse:
             when=form.when,
             reason=form.cleaned_data["reason"],
             version=form.cleaned_data["version"],
+            moves_from=desk.number(request.POST.get("moves_from", "")),
             **{name: form.cleaned_data[name] for name in _EDITED},
         )
     except operations.EditedMeanwhile:
         return _conflict(request, held(request, pk), read=form.cleaned_data["version"])
+    except operations.MilestoneTaken as refusal:
+        form.add_error(None, desk.refused(refusal))
+        return _entry_page(request, entry, form=form, more={"holder": refusal.holder})
     except Refused as refusal:
         form.add_error(None, str(refusal))
         return _entry_page(request, entry, form=form)
@@ -87,7 +91,7 @@ def revert_entry(request: HttpRequest, pk: int, number: int) -> HttpResponse:
             version=read_version(request),
         )
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, desk.refused(refusal))
         return redirect(reverse("incidents:entry-edit", args=[pk]) + "#history")
     messages.success(request, _("The entry says again what it said then."))
     return redirect(f"{entry.incident.get_absolute_url()}#e{pk}")

@@ -1,9 +1,7 @@
 """The page to read on waking, and the handover itself."""
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,12 +13,9 @@ from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import DeskRules, Incident
-from incidents.values import ProgressState
-from incidents.views import desk, panels
-from incidents.views.page import Due, Watched
+from incidents.views import desk, page, panels
 
 _INVALID = 422
-_ALIVE = (ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD)
 
 
 @staff_required
@@ -62,7 +57,6 @@ def _incident(request: HttpRequest, pk: int) -> Incident:
 
 
 def _page(incident: Incident, shown: queries.Handover, reader: User) -> dict[str, Any]:
-    silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
     now = shown.at
     return {
         "incident": incident,
@@ -71,17 +65,8 @@ def _page(incident: Incident, shown: queries.Handover, reader: User) -> dict[str
         "tz": incident.tz,
         "age": now - incident.started_at if incident.started_at else None,
         "duty_limit": DeskRules.objects.in_force().duty_limit,
-        "due": [
-            Due(promise=promise, late=bool(promise.expires_at and promise.expires_at < now))
-            for promise in shown.promises
-        ],
-        "watched": [
-            Watched(
-                report=report,
-                silent=report.state in _ALIVE and now - report.heartbeat_at > silence,
-            )
-            for report in shown.reports
-        ],
+        "due": page.falling_due(shown.promises, now=now),
+        "watched": page.watched(shown.reports, now=now),
         **panels.relations(incident, reader),
     }
 

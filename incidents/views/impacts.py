@@ -12,7 +12,7 @@ from accounts.access import actor, staff_required
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Impact, Incident
-from incidents.views import page
+from incidents.views import looks, page
 
 _INVALID = 422
 
@@ -22,7 +22,8 @@ _INVALID = 422
 def record_impact(request: HttpRequest, pk: int) -> HttpResponse:
     """Write down what customers go without."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
-    form = forms.ImpactForm(request.POST, now=timezone.now(), tz=incident.tz)
+    tz = looks.look_at(request, incident).tz
+    form = forms.ImpactForm(request.POST, now=timezone.now(), tz=tz)
     if form.is_valid():
         try:
             operations.record_impact(
@@ -41,7 +42,8 @@ def edit_impact(request: HttpRequest, pk: int) -> HttpResponse:
     """Say it otherwise. What somebody else has changed meanwhile is not overwritten unread."""
     impact, now = _impact(request, pk), timezone.now()
     initial = forms.impact_initial(impact)
-    form = forms.ImpactForm(request.POST or None, now=now, tz=impact.incident.tz, initial=initial)
+    tz = looks.look_at(request, impact.incident).tz
+    form = forms.ImpactForm(request.POST or None, now=now, tz=tz, initial=initial)
     if form.is_bound and form.is_valid():
         try:
             operations.edit_impact(
@@ -53,24 +55,26 @@ def edit_impact(request: HttpRequest, pk: int) -> HttpResponse:
             )
         except operations.EditedMeanwhile as refusal:
             typed = request.POST.dict() | {"version": str(impact.version)}
-            form = forms.ImpactForm(typed, now=now, tz=impact.incident.tz)
+            form = forms.ImpactForm(typed, now=now, tz=tz)
             form.add_error(None, str(refusal))
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, _("The impact is changed."))
             return redirect(_place(impact.incident_id))
-    return render(
+    answer = render(
         request,
         "incidents/impact_edit.html",
         {
             "incident": impact.incident,
+            "tz": tz,
             "impact": impact,
             "form": form,
             "revisions": queries.revisions(impact).select_related("replaced_by"),
         },
         status=_INVALID if form.errors else 200,
     )
+    return looks.remember_zone(request, answer)
 
 
 @require_POST
@@ -107,7 +111,7 @@ def restore_impact(request: HttpRequest, pk: int) -> HttpResponse:
 def search_tenants(request: HttpRequest) -> HttpResponse:
     """Answer with the few tenants whose name holds what was typed, for the browser to offer."""
     found = queries.tenants_like(request.GET.get("tenant", ""))
-    return render(request, "incidents/_tenant_options.html", {"tenants": found})
+    return render(request, "incidents/_tenant_options.html", {"names": queries.called(found)})
 
 
 def _impact(request: HttpRequest, pk: int) -> Impact:

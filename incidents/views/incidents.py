@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import actor, staff_required
@@ -21,6 +22,7 @@ from incidents.values import (
     When,
 )
 from incidents.views import desk, looks, page
+from incidents.views.updates import say_what_stays
 
 _INVALID = 422
 # Longer ones name no row, and PostgreSQL takes none of them.
@@ -86,6 +88,7 @@ def declare(form: forms.DeclareForm, *, author: User) -> Incident:
     )
 
 
+@gzip_page
 @require_GET
 @staff_required
 def show_incident(request: HttpRequest, pk: int) -> HttpResponse:
@@ -114,9 +117,9 @@ def show_progress(request: HttpRequest, pk: int) -> HttpResponse:
 
 @staff_required
 def edit_incident(request: HttpRequest, pk: int) -> HttpResponse:
-    """Change title, severity and who may know."""
+    """Change title, severity, zone, and who may know."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
-    named = ("version", "title", "summary", "severity", "visibility")
+    named = ("version", "title", "summary", "severity", "visibility", "tz")
     form = forms.EditIncidentForm(
         request.POST or None, initial={name: getattr(incident, name) for name in named}
     )
@@ -131,6 +134,7 @@ def edit_incident(request: HttpRequest, pk: int) -> HttpResponse:
                 visibility=Visibility(form.cleaned_data["visibility"]),
                 at=timezone.now(),
                 author=actor(request),
+                tz=form.cleaned_data["tz"],
                 version=form.cleaned_data["version"],
             )
         except operations.EditedMeanwhile as refusal:
@@ -167,6 +171,7 @@ def _says_now(incident: Incident) -> str:
         incident.summary,
         incident.get_severity_display(),
         incident.get_visibility_display(),
+        incident.tz,
     )
     return "\n".join(line for line in lines if line)
 
@@ -183,12 +188,78 @@ def _say_what_stays(request: HttpRequest, incident: Incident) -> None:
 
 
 @staff_required
+def show_on_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask under which title customers shall see what was staff's so far, and let them see it."""
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    if incident.is_for_customers:
+        messages.info(request, _("Customers may see this incident already."))
+        return redirect(f"{incident.get_absolute_url()}#update")
+    form = forms.ShowForm(
+        request.POST or None, initial={"title": incident.title, "version": incident.version}
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            operations.edit_incident(
+                incident_id=pk,
+                title=form.cleaned_data["title"],
+                summary=incident.summary,
+                severity=Severity(incident.severity),
+                visibility=Visibility.PUBLIC,
+                at=timezone.now(),
+                author=actor(request),
+                version=form.cleaned_data["version"],
+            )
+        except Refused as refusal:
+            # Shown again beside what it says now: sent again, it counts.
+            typed = request.POST.dict() | {"version": str(incident.version)}
+            form = forms.ShowForm(typed)
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("Customers may see it now. Tell them what is known."))
+            return redirect(_with_last_words(incident))
+    return render(
+        request,
+        "incidents/deed.html",
+        {
+            "incident": incident,
+            "form": form,
+            "title": _("Show %s on the page") % incident.ref,
+            "explanation": _what_they_see(incident),
+            "label": _("Show it on the page"),
+        },
+        status=_INVALID if form.errors else 200,
+    )
+
+
+def _what_they_see(incident: Incident) -> str:
+    """Say what becomes of an incident that customers shall see, and of what was said in it."""
+    begins = (
+        _("It is on the status page again at once, with what customers were told before.")
+        if incident.published_at
+        else _("It is on the status page from the next update on, which is the first to count.")
+    )
+    stays = _(
+        "With it they see its components, the data that is missing and how far its restores are; "
+        "the timeline, and what was posted while only staff saw it, stays with staff."
+    )
+    return f"{begins} {stays}"
+
+
+def _with_last_words(incident: Incident) -> str:
+    """Return the address of the update form, with what staff posted last to begin with."""
+    said = incident.updates.published().filter(entry__is_public=False).newest_first().first()
+    return f"{incident.get_absolute_url()}{f'?again={said.pk}' if said else ''}#update"
+
+
+@staff_required
 def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the last word to customers, and end the incident."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
     form = forms.ResolveForm(
         None if "fill" in request.POST else request.POST or None,
         components=incident.components.in_tree(),
+        held=operations.holders(incident),
+        is_for_customers=incident.is_for_customers,
     )
     if not form.is_bound:
         desk.fill(request, form, request.POST or request.GET)
@@ -200,22 +271,58 @@ def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             if after.is_resolved:
                 messages.success(request, _("%s is resolved.") % incident.ref)
+                say_what_stays(request, after)
             else:
                 messages.warning(
                     request, _("%s is open until the last word is approved.") % incident.ref
                 )
             return redirect(incident)
+    return _end(request, incident, form, forms.CloseForm())
+
+
+def _end(
+    request: HttpRequest, incident: Incident, form: forms.ResolveForm, closing: forms.CloseForm
+) -> HttpResponse:
+    """Show the ways in which an incident may end."""
     return render(
         request,
         "incidents/incident_resolve.html",
         {
             "incident": incident,
             "form": form,
+            "closing": None if incident.published_at else closing,
             "unfinished": incident.progress_reports.filter(ended_at__isnull=True),
-            **page.promises(incident, now=timezone.now(), tz=incident.tz),
+            **page.promises(incident, now=timezone.now(), tz=looks.look_at(request, incident).tz),
         },
-        status=_INVALID if form.errors else 200,
+        status=_INVALID if form.errors or closing.errors else 200,
     )
+
+
+@require_POST
+@staff_required
+def close_incident(request: HttpRequest, pk: int) -> HttpResponse:
+    """End an incident of which customers were never told, without a word to them."""
+    incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
+    form = forms.CloseForm(request.POST)
+    if form.is_valid():
+        try:
+            operations.close_untold(
+                incident_id=pk,
+                reason=form.cleaned_data["reason"],
+                at=timezone.now(),
+                author=actor(request),
+            )
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, _("%s is closed. Customers read nothing.") % incident.ref)
+        return redirect(incident)
+    last_word = forms.ResolveForm(
+        components=incident.components.in_tree(),
+        held=operations.holders(incident),
+        is_for_customers=incident.is_for_customers,
+    )
+    return _end(request, incident, last_word, form)
 
 
 def resolve(form: forms.ResolveForm, *, incident_id: int, author: User) -> Incident:
@@ -226,7 +333,8 @@ def resolve(form: forms.ResolveForm, *, incident_id: int, author: User) -> Incid
         at=timezone.now(),
         author=author,
         component_statuses=form.component_statuses,
-        deliver_notifications=not form.cleaned_data["quiet"],
+        # Where customers read nothing, nobody is asked.
+        deliver_notifications=not form.cleaned_data.get("quiet"),
     )
 
 
@@ -244,7 +352,7 @@ def reopen_incident(request: HttpRequest, pk: int) -> HttpResponse:
                 author=actor(request),
             )
         except Refused as refusal:
-            form.add_error(None, str(refusal))
+            form.add_error(None, desk.refused(refusal))
         else:
             messages.success(request, _("%s is open again. Tell customers.") % incident.ref)
             return redirect(incident)

@@ -1,10 +1,10 @@
 """Causes and action items."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,20 +18,22 @@ from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import ActionItem, Incident, RootCause
 from incidents.values import ActionState, CauseKind, Priority, When
-from incidents.views import page
+from incidents.views import looks, page
 from incidents.views.desk import PAGE
+from incidents.views.stretches import stretch_of
 
 _INVALID = 422
+# What has no due date stands behind all that has one.
+_DUE = Coalesce("due_at", Value(datetime(9999, 1, 1, tzinfo=UTC)))
 
 
-@require_POST
 @staff_required
 def add_cause(request: HttpRequest, pk: int) -> HttpResponse:
-    """Write down one reason."""
+    """Write down one reason, on a page of its own: it offers every entry of the timeline."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
-    form = forms.CauseForm(request.POST, entries=queries.timeline(pk))
+    form = forms.CauseForm(request.POST or None, entries=queries.timeline(pk))
     if not form.is_valid():
-        return page.incident_page(request, incident, status=_INVALID, cause_form=form)
+        return _cause_page(request, incident, form, title=_("Add a cause"), label=_("Add cause"))
     operations.record_root_cause(
         incident_id=pk,
         kind=CauseKind(form.cleaned_data["kind"]),
@@ -69,18 +71,7 @@ def edit_cause(request: HttpRequest, pk: int) -> HttpResponse:
         )
         messages.success(request, _("The cause is changed. What it said before is kept."))
         return redirect(reverse("incidents:incident-detail", args=[cause.incident_id]) + "#causes")
-    return render(
-        request,
-        "incidents/deed.html",
-        {
-            "incident": cause.incident,
-            "form": form,
-            "title": _("Edit a cause"),
-            "explanation": "",
-            "label": _("Save"),
-        },
-        status=_INVALID if form.errors else 200,
-    )
+    return _cause_page(request, cause.incident, form, title=_("Edit a cause"), label=_("Save"))
 
 
 @require_POST
@@ -176,11 +167,23 @@ def list_actions(request: HttpRequest) -> HttpResponse:
         request,
         "incidents/action_list.html",
         {
-            "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+            "found": stretch_of(found, request.GET, by=_DUE, newest_first=False, size=PAGE),
             "form": form,
             "now": now,
+            "tz": looks.chosen_zone(request),
             "is_narrowed": any(request.GET.get(name) for name in ("state", "owner", "overdue")),
         },
+    )
+
+
+def _cause_page(
+    request: HttpRequest, incident: Incident, form: forms.CauseForm, *, title: str, label: str
+) -> HttpResponse:
+    return render(
+        request,
+        "incidents/deed.html",
+        {"incident": incident, "form": form, "title": title, "explanation": "", "label": label},
+        status=_INVALID if form.errors else 200,
     )
 
 
@@ -200,16 +203,9 @@ def _narrowed(form: forms.ActionFilterForm, *, now: datetime) -> QuerySet[Action
         case owner:
             found = found.filter(owner=owner)
     if form.cleaned_data["overdue"]:
-        late = [action.pk for action in found if is_overdue(action, now=now)]
+        late = [action.pk for action in found if action.is_overdue(at=now)]
         found = found.filter(pk__in=late)
     return found
-
-
-def is_overdue(action: ActionItem, *, now: datetime) -> bool:
-    """Tell whether the whole of its due time has passed and it is not finished."""
-    latest = When.of(action, "due_").latest
-    finished = action.state in (ActionState.DONE, ActionState.WONT_DO)
-    return latest is not None and latest < now and not finished
 
 
 def _action(request: HttpRequest, pk: int) -> ActionItem:
@@ -244,6 +240,7 @@ def _deed(
             "title": title,
             "label": label,
             "back": _way_back(request, action),
+            "tz": looks.look_at(request, action.incident).tz,
             "revisions": queries.revisions(action).select_related("replaced_by"),
         },
         status=_INVALID if form.errors else 200,

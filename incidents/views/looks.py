@@ -83,6 +83,11 @@ def look_at(request: HttpRequest, incident: Incident, *, asked: QueryDict | None
     return Look(order=order, tz=_zone_name(wanted) or incident.tz, query=query)
 
 
+def chosen_zone(request: HttpRequest) -> str:
+    """Return the zone that the reader has chosen for all incidents; empty for that of each."""
+    return _zone_name(request.GET.get("tz") or request.COOKIES.get(_COOKIE, OF_INCIDENT))
+
+
 def remember_zone(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Let the browser keep the zone that the address asks for, if it does, for all incidents."""
     wanted = request.GET.get("tz", "")
@@ -101,20 +106,16 @@ def remember_zone(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return response
 
 
-def entries_at(incident: Incident, stamp: str) -> list[TimelineEntry]:
-    """Return the entries that a timeline of this stamp has, in their order; they are not changed.
-
-    Everybody who looks asks for the same ones until somebody writes: they are read once.
-    """
-    return _read(incident.pk, stamp)[0]
-
-
 @lru_cache(maxsize=_TIMELINES)
 def _read(
     incident_id: int,
     stamp: str,  # noqa: ARG001 - what was read goes by it
 ) -> tuple[list[TimelineEntry], dict[int, Shown]]:
-    """Return the entries, and what is shown of each. A stamp never comes back for other ones."""
+    """Return the entries in their order, and what is shown of each; they are not changed.
+
+    Everybody who looks asks for the same ones until somebody writes: they are read once. A stamp
+    never comes back for other ones.
+    """
     entries = queries.timeline(incident_id)
     return entries, {entry.pk: shown for entry, shown in zip(entries, show(entries), strict=True)}
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,6 +21,7 @@ from incidents.models import Component, Maintenance, MaintenanceTemplate, Mainte
 from incidents.operations.maintenance.record import words_for
 from incidents.views import desk
 from incidents.views.desk import PAGE
+from incidents.views.stretches import stretch_of
 
 _INVALID = 422
 
@@ -28,16 +29,16 @@ _INVALID = 422
 @require_GET
 @staff_required
 def list_maintenances(request: HttpRequest) -> HttpResponse:
-    """Show what runs, what is to come, and page by page what is over."""
+    """Show what runs, what is to come, and stretch by stretch what is over."""
     rows = queries.maintenances()
-    past = Paginator(rows.past().newest_first(), PAGE).get_page(request.GET.get("page"))
+    past = stretch_of(rows.past(), request.GET, by=F("scheduled_for"), newest_first=True, size=PAGE)
     return render(
         request,
         "incidents/maintenance_list.html",
         {
             "running": rows.running().soonest_first(),
             "upcoming": rows.upcoming().soonest_first(),
-            "page": past,
+            "past": past,
             "templates": queries.maintenance_templates(),
             "now": timezone.now(),
         },

@@ -57,6 +57,8 @@ def add_channel(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             _show(form, refusal)
         else:
+            if row.signing_key is not None:
+                return _key_page(request, row)
             messages.success(request, f"“{row}” hears from now on. Send it a test message.")
             return redirect("incidents:notice-list")
     return _channel_page(request, form, None)
@@ -98,6 +100,14 @@ def remove_channel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @staff_required
+def renew_key(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign with another key from now on, and show it this once."""
+    get_object_or_404(NoticeChannel, pk=pk, signing_key__isnull=False)
+    return _key_page(request, operations.renew_signing_key(channel_id=pk, at=timezone.now()))
+
+
+@require_POST
+@staff_required
 def try_channel(request: HttpRequest, pk: int) -> HttpResponse:
     """Send a test message, and say what became of it."""
     row = get_object_or_404(NoticeChannel, pk=pk)
@@ -106,12 +116,24 @@ def try_channel(request: HttpRequest, pk: int) -> HttpResponse:
             channel_id=pk,
             desk_url=settings.DESK_URL + reverse("incidents:notice-list"),
             author=actor(request),
+            at=timezone.now(),
         )
     except Refused as refusal:
         messages.error(request, f"“{row}” did not get the test message. {refusal}")
     else:
         messages.success(request, f"“{row}” has taken the test message. Look whether it is there.")
     return redirect("incidents:notice-list")
+
+
+def _key_page(request: HttpRequest, row: NoticeChannel) -> HttpResponse:
+    assert row.signing_key is not None
+    answer = render(
+        request,
+        "incidents/notice_channel_key.html",
+        {"channel": row, "secret": row.signing_key.secret},
+    )
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 def _show(form: forms.NoticeChannelForm, refusal: Refused) -> None:

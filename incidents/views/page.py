@@ -1,11 +1,11 @@
 """What the incident page holds. Each deed that is refused shows the page again, with its form."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Prefetch
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +21,7 @@ from incidents.models import (
     Promise,
     TimelineEntry,
 )
-from incidents.values import Milestone, ProgressState
+from incidents.values import Milestone
 from incidents.views import looks, panels, telling
 
 
@@ -59,7 +59,6 @@ def incident_page(
     assert update_form is None or isinstance(update_form, forms.UpdateForm)
     # The stamp first: what is written down meanwhile is then shown twice rather than never.
     stamp = queries.timeline_stamp(Incident.objects.all(), incident.pk) or ""
-    entries = looks.entries_at(incident, stamp)
     look = looks.look_at(request, incident)
     causes = list(
         incident.causes.prefetch_related(
@@ -84,9 +83,9 @@ def incident_page(
         "undo": _undo(request, incident),
         "entry_form": bound.get("entry_form") or entry_form(),
         **telling.shown(request, incident, now=now, form=update_form, preview=preview),
-        "promise_form": bound.get("promise_form") or forms.PromiseForm(now=now, tz=incident.tz),
-        "impact_form": bound.get("impact_form") or forms.ImpactForm(now=now, tz=incident.tz),
-        "cause_form": bound.get("cause_form") or forms.CauseForm(entries=entries),
+        "promise_form": bound.get("promise_form")
+        or forms.PromiseForm(now=now, tz=incident.tz, typed_in=look.tz),
+        "impact_form": bound.get("impact_form") or forms.ImpactForm(now=now, tz=look.tz),
         "action_form": bound.get("action_form") or forms.ActionForm(tz=incident.tz, causes=causes),
         "policy_form": forms.PolicyForm(initial={"policy": incident.progress_policy}),
         "role_form": bound.get("role_form") or forms.RoleForm(),
@@ -112,21 +111,18 @@ def head(incident: Incident, *, now: datetime, tz: str) -> dict[str, Any]:
 
 def progress(incident: Incident, *, now: datetime, tz: str) -> dict[str, Any]:
     """Return the jobs' progress, those under way first."""
-    silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
-    alive = (ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD)
     reports = incident.progress_reports.order_by("-started_at", "-pk")
     return {
         "incident": incident,
         "tz": tz,
         "now": now,
-        "watched": [
-            Watched(
-                report=report,
-                silent=report.state in alive and now - report.heartbeat_at > silence,
-            )
-            for report in reports
-        ],
+        "watched": watched(reports, now=now),
     }
+
+
+def watched(reports: Iterable[ProgressReport], *, now: datetime) -> list[Watched]:
+    """Return jobs' progress with what the clock says of it."""
+    return [Watched(report=report, silent=report.is_silent(at=now)) for report in reports]
 
 
 def promises(incident: Incident, *, now: datetime, tz: str) -> dict[str, Any]:
@@ -136,13 +132,19 @@ def promises(incident: Incident, *, now: datetime, tz: str) -> dict[str, Any]:
         "incident": incident,
         "tz": tz,
         "now": now,
-        "open_promises": [
-            Due(promise=promise, late=bool(promise.expires_at and promise.expires_at < now))
-            for promise in given
-            if not promise.settled_at
-        ],
+        "open_promises": falling_due(
+            [promise for promise in given if not promise.settled_at], now=now
+        ),
         "settled_promises": [promise for promise in given if promise.settled_at],
     }
+
+
+def falling_due(given: Iterable[Promise], *, now: datetime) -> list[Due]:
+    """Return open promises with what the clock says of them."""
+    return [
+        Due(promise=promise, late=bool(promise.expires_at and promise.expires_at < now))
+        for promise in given
+    ]
 
 
 def impacts(request: HttpRequest, incident: Incident) -> dict[str, Any]:

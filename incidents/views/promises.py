@@ -31,7 +31,12 @@ def show_promises(request: HttpRequest, pk: int) -> HttpResponse:
 def make_promise(request: HttpRequest, pk: int) -> HttpResponse:
     """Give customers a time."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
-    form = forms.PromiseForm(request.POST, now=timezone.now(), tz=incident.tz)
+    form = forms.PromiseForm(
+        request.POST,
+        now=timezone.now(),
+        tz=incident.tz,
+        typed_in=looks.look_at(request, incident).tz,
+    )
     if form.is_valid():
         try:
             operations.make_promise(
@@ -136,6 +141,7 @@ def _deed(
         {
             "incident": promise.incident,
             "promise": promise,
+            "tz": looks.look_at(request, promise.incident).tz,
             "form": form,
             "title": title,
             "label": label,

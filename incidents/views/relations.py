@@ -30,7 +30,7 @@ def set_parent(request: HttpRequest, pk: int) -> HttpResponse:
                 author=actor(request),
             )
         except Refused as refusal:
-            form.add_error("other", str(refusal))
+            form.add_error("other", desk.refused(refusal))
         else:
             other = form.cleaned_data["other"]
             messages.success(request, _("It is part of %s now.") % other.ref)
@@ -74,7 +74,7 @@ def mark_duplicate(request: HttpRequest, pk: int) -> HttpResponse:
                 incident_id=pk, original_id=other.pk, at=timezone.now(), author=actor(request)
             )
         except Refused as refusal:
-            form.add_error("other", str(refusal))
+            form.add_error("other", desk.refused(refusal))
         else:
             messages.success(request, _("It is a duplicate of %s.") % other.ref)
             return redirect(incident)
@@ -102,7 +102,7 @@ def unmark_duplicate(request: HttpRequest, pk: int) -> HttpResponse:
             incident_id=pk, at=timezone.now(), author=actor(request)
         )
     except Refused as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, desk.refused(refusal))
     else:
         words = _("%s stands as it did.") if changed.is_resolved else _("%s is open again.")
         messages.success(request, words % incident.ref)

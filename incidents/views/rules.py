@@ -9,7 +9,6 @@ from django.views.decorators.http import require_POST
 
 from accounts.access import actor, staff_required
 from incidents import forms, operations, queries
-from incidents.cadence import PHASES
 from incidents.errors import Refused
 
 _INVALID = 422
@@ -36,7 +35,6 @@ def edit_rules(request: HttpRequest) -> HttpResponse:
         "incidents/rules.html",
         {
             "form": form,
-            "phases": [phase.label for phase in PHASES],
             "agreed": agreed,
             "revisions": revisions,
         },

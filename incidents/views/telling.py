@@ -1,14 +1,16 @@
 """What the page of an incident holds of updates: the form, and what customers have not read."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.access import actor
-from incidents import forms, queries
+from incidents import forms, operations, queries
 from incidents.cadence import LONG, PHASES
 from incidents.models import Component, Incident, StatusUpdate
 from incidents.operations.promises import quiet_until
@@ -23,7 +25,7 @@ from incidents.values import (
     UpdateState,
     When,
 )
-from incidents.views import desk
+from incidents.views import desk, looks
 from incidents.wording import basis_words
 
 
@@ -36,6 +38,8 @@ class Unsent:
     components: list[tuple[str, ComponentStatus]]
     is_own: bool
     may_skip_approval: bool
+    # What the page would go on saying of components behind it.
+    stays: list[str]
 
     @property
     def waits(self) -> bool:
@@ -67,7 +71,6 @@ def shown(
 ) -> dict[str, Any]:
     """Return what the page shows of updates, with the form as it is or as it is offered."""
     rules = queries.agreed()
-    open_for = now - incident.started_at if incident.started_at else timedelta()
     return {
         **unsent(request, incident, rules=rules),
         "telling": Telling(
@@ -75,7 +78,7 @@ def shown(
             preview=preview,
             cadences=_cadences(incident, rules),
             needs_approval=_needs_approval(incident, rules),
-            may_become_long=not incident.is_long and open_for > rules.desk.long_after,
+            may_become_long=_goes_on_for_long(incident, rules, now=now),
         ),
     }
 
@@ -88,11 +91,15 @@ def unsent(
     user, found = actor(request), list(queries.drafts(incident.pk))
     plans = [UpdatePlan.from_json(update.plan) for update in found]
     names = _names(plans)
+    ends = any(update.phase == Phase.RESOLVED for update in found)
+    held = held_words(incident) if ends else {}
+    proposed = queries.proposed_states(incident) if found else {}
     commands = any(update.state == UpdateState.IN_REVIEW for update in found) and (
         incident.roles.filter(role=Role.COMMANDER, until_at=None, holder=user).exists()
     )
     return {
         "needs_approval": _needs_approval(incident, rules),
+        "tz": looks.look_at(request, incident).tz,
         "unsent": [
             Unsent(
                 update=update,
@@ -102,12 +109,45 @@ def unsent(
                     for pk, status in plan.component_statuses.items()
                     if pk in names
                 ],
+                stays=_stays(update, plan, held, proposed),
                 is_own=update.author_id == user.pk,
                 may_skip_approval=commands or update.author_id == user.pk,
             )
             for update, plan in zip(found, plans, strict=True)
         ],
         "discarded": _just_discarded(request, incident),
+    }
+
+
+def _stays(
+    update: StatusUpdate,
+    plan: UpdatePlan,
+    held: Mapping[int, str],
+    proposed: Mapping[int, ComponentStatus],
+) -> list[str]:
+    """Say what stays as it is behind an update, though its readers may think otherwise."""
+    if update.phase == Phase.RESOLVED:
+        return [words for pk, words in held.items() if pk not in plan.component_statuses]
+    suffers = set(plan.component_statuses.values()) - {ComponentStatus.OPERATIONAL}
+    if proposed and not suffers and update.phase != Phase.MONITORING:
+        return [_("With it the page goes on saying that the components work. Change it if not.")]
+    return []
+
+
+def held_words(incident: Incident) -> dict[int, str]:
+    """Say, by the id of a component that does not work, which other incidents hold it."""
+    held = operations.holders(incident)
+    if not held:
+        return {}
+    down = Component.objects.filter(pk__in=held).exclude(status=ComponentStatus.OPERATIONAL)
+    return {
+        component.pk: _("%(component)s stays as it is, “%(status)s”: %(incidents)s has it, too.")
+        % {
+            "component": forms.full_name(component),
+            "status": component.get_status_display(),
+            "incidents": ", ".join(other.ref for other in held[component.pk]),
+        }
+        for component in down.select_related("group").order_by("pk")
     }
 
 
@@ -119,8 +159,13 @@ def update_form(
     body: str = "",
     may_have_blanks: bool = False,
     rules: Agreed | None = None,
+    typed_in: str = "",
 ) -> forms.UpdateForm:
-    """Return the form of an update, filled with what is likely meant."""
+    """Return the form of an update, filled with what is likely meant.
+
+    Times are typed in the zone ``typed_in``, or in that of the incident; what was sent says itself
+    in which it was typed.
+    """
     rules = rules or queries.agreed()
     standing = incident.promises.open().filter(kind=PromiseKind.ETA).first()
     phase = Phase.INVESTIGATING if incident.is_resolved else Phase(incident.phase)
@@ -137,11 +182,26 @@ def update_form(
         "eta_basis": basis_words(standing.basis) if standing else "",
         "key": secrets.token_urlsafe(12),
     }
-    return _form(incident, data, initial, now=now, may_have_blanks=may_have_blanks, quiet=morning)
+    return _form(
+        incident,
+        data,
+        initial | {"public_title": incident.title},
+        now=now,
+        may_have_blanks=may_have_blanks,
+        quiet=morning,
+        typed_in=typed_in,
+        proposed=queries.proposed_states(incident),
+        asks_title=incident.published_at is None and queries.begins(incident),
+    )
 
 
 def draft_form(
-    update: StatusUpdate, *, now: datetime, data: Any = None, may_have_blanks: bool = True
+    update: StatusUpdate,
+    *,
+    now: datetime,
+    data: Any = None,
+    may_have_blanks: bool = True,
+    typed_in: str = "",
 ) -> forms.UpdateForm:
     """Return the form of an update that is put aside or waits, with what it says and brings."""
     plan = UpdatePlan.from_json(update.plan)
@@ -166,6 +226,7 @@ def draft_form(
         now=now,
         may_have_blanks=may_have_blanks,
         may_resolve=update.phase == Phase.RESOLVED,
+        typed_in=typed_in,
     )
 
 
@@ -178,27 +239,52 @@ def _form(
     may_have_blanks: bool,
     may_resolve: bool = False,
     quiet: datetime | None = None,
+    typed_in: str = "",
+    **more: Any,
 ) -> forms.UpdateForm:
     return forms.UpdateForm(
         data,
         initial=initial,
         now=now,
         tz=incident.tz,
+        typed_in=typed_in,
         components=queries.component_tree(),
         affected=incident.components.values_list("pk", flat=True),
         may_have_blanks=may_have_blanks,
         may_resolve=may_resolve,
         quiet_until=quiet,
+        **more,
     )
 
 
 def _offered(
     request: HttpRequest, incident: Incident, *, now: datetime, rules: Agreed
 ) -> forms.UpdateForm:
-    """Return the form of an update, filled with the template that the address names, if any."""
-    form = update_form(incident, now=now, rules=rules)
+    """Return the form of an update, filled with what the address names, if anything.
+
+    That is a template, or an update that only staff could read, to be said to customers.
+    """
+    again = desk.number(request.GET.get("again", ""))
+    said = incident.updates.published().filter(pk=again).first() if again else None
+    form = update_form(
+        incident,
+        now=now,
+        rules=rules,
+        body=said.body if said else "",
+        typed_in=looks.look_at(request, incident).tz,
+    )
     desk.fill(request, form, {"template": request.GET.get("template", "")})
     return form
+
+
+def _goes_on_for_long(incident: Incident, rules: Agreed, *, now: datetime) -> bool:
+    """Whether customers could hear less often: not before they have heard at all.
+
+    Counted from when people took it up; an alert may be older by days.
+    """
+    if incident.is_long or incident.first_update_at is None:
+        return False
+    return now - (incident.declared_at or incident.created_at) > rules.desk.long_after
 
 
 def _cadences(incident: Incident, rules: Agreed) -> list[tuple[str, int]]:

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import actor, staff_required
@@ -19,6 +20,7 @@ from incidents.views import desk, looks, page
 _INVALID = 422
 
 
+@gzip_page
 @require_GET
 @staff_required
 def show_timeline(request: HttpRequest, pk: int) -> HttpResponse:
@@ -42,7 +44,8 @@ def read_entry(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, object] = {"tz": look.tz}
     if line.strip():
         try:
-            context["reading"] = _read(line[: forms.LONGEST_LINE], incident, look)
+            reading = _read(line[: forms.LONGEST_LINE], incident, look)
+            context |= {"reading": reading, "holder": queries.marked(pk, reading.milestone)}
         except quickentry.Unreadable as refusal:
             context |= {"refusal": str(refusal), "ways": refusal.ways}
     return render(request, "incidents/_entry_reading.html", context)
@@ -53,7 +56,7 @@ def read_entry(request: HttpRequest, pk: int) -> HttpResponse:
 def add_entry(request: HttpRequest, pk: int) -> HttpResponse:
     """Write down what happened, and show the page."""
     incident = _incident(request, pk)
-    form = forms.QuickEntryForm(request.POST)
+    form = _typed(request)
     look = looks.look_at(request, incident)
     if _add(request, incident, form, look) is None:
         return page.incident_page(request, incident, status=_INVALID, entry_form=form)
@@ -65,13 +68,13 @@ def add_entry(request: HttpRequest, pk: int) -> HttpResponse:
 def add_line(request: HttpRequest, pk: int) -> HttpResponse:
     """Write down what happened, and answer with what came of it alone."""
     incident = _incident(request, pk)
-    form = forms.QuickEntryForm(request.POST)
+    form = _typed(request)
     look = looks.look_at(request, incident)
     entry = _add(request, incident, form, look)
     return render(
         request,
         "incidents/_entry_answer.html",
-        {"form": form, "entry": entry, "tz": look.tz},
+        {"form": form, "entry": entry, "incident": incident, "tz": look.tz},
         status=_INVALID if entry is None else 200,
     )
 
@@ -112,7 +115,7 @@ def pin_entry(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_required
 def show_entry(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let customers see an entry, or staff only, as the address says."""
+    """Say whether an entry may be told to customers, as the address says."""
     return _switch(request, pk, "shown", is_public=request.GET.get("to") == "public")
 
 
@@ -169,7 +172,7 @@ def _deed(request: HttpRequest, entry: TimelineEntry, deed: Any, *, said: str) -
     try:
         entry = deed()
     except Refused as refused:
-        refusal, said = str(refused), "refused"
+        refusal, said = desk.refused(refused), "refused"
     if request.headers.get("HX-Request"):
         return render(
             request,
@@ -208,10 +211,25 @@ def _add(
             is_public=form.cleaned_data["is_public"],
             source=Source.WEB,
             external_id=desk.once(form),
+            moves_from=desk.number(request.POST.get("moves_from", "")),
         )
+    except quickentry.Unreadable as refusal:
+        form.ways = refusal.ways
+        form.add_error("line", str(refusal))
+    except operations.MilestoneTaken as refusal:
+        form.holder = refusal.holder
+        form.add_error("line", desk.refused(refusal))
     except Refused as refusal:
         form.add_error("line", str(refusal))
-        return None
+    return None
+
+
+def _typed(request: HttpRequest) -> forms.QuickEntryForm:
+    """Return the line as it was typed, or the one that was chosen in its place."""
+    data = request.POST.copy()
+    if instead := data.pop("instead", None):
+        data["line"] = instead[-1]
+    return forms.QuickEntryForm(data)
 
 
 def _read(line: str, incident: Incident, look: looks.Look) -> quickentry.Reading:

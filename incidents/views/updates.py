@@ -14,7 +14,7 @@ from incidents.errors import Refused
 from incidents.models import Incident, StatusUpdate
 from incidents.operations.promises import quiet_until
 from incidents.values import Phase, UpdateState, When
-from incidents.views import desk, page, telling
+from incidents.views import desk, looks, page, telling
 
 _INVALID = 422
 
@@ -37,7 +37,9 @@ def preview_update(request: HttpRequest, pk: int) -> HttpResponse:
 def fill_update(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page with the chosen template in what was left empty. Nothing is sent."""
     incident = _incident(request, pk)
-    form = telling.update_form(incident, now=timezone.now())
+    form = telling.update_form(
+        incident, now=timezone.now(), typed_in=looks.look_at(request, incident).tz
+    )
     desk.fill(request, form, request.POST)
     form.is_shown_again = True
     return page.incident_page(request, incident, update_form=form)
@@ -50,7 +52,7 @@ def propose_update(request: HttpRequest, pk: int) -> HttpResponse:
     incident, now = _incident(request, pk), timezone.now()
     quiet = quiet_until(incident, at=now)
     proposal = drafting.propose(queries.since_last_update(incident, at=now, quiet_until=quiet))
-    form = telling.update_form(incident, now=now)
+    form = telling.update_form(incident, now=now, typed_in=looks.look_at(request, incident).tz)
     if request.method == "POST":
         form.fill(request.POST.dict() | {"template": ""})
     typed = str(form.initial.get("body", "")).replace("\r\n", "\n").strip()
@@ -99,6 +101,7 @@ def save_update(request: HttpRequest, pk: int) -> HttpResponse:
                 # Another than that of posting: who goes back and posts the same form means it.
                 idempotency_key=once and f"draft-{once}",
                 deliver_notifications=not form.cleaned_data["quiet"],
+                title=form.new_title,
             )
         except Refused as refusal:
             form.add_error(None, str(refusal))
@@ -125,6 +128,7 @@ def tell(form: forms.UpdateForm, *, incident_id: int, author: User) -> StatusUpd
         eta_confidence=plan.eta_confidence,
         idempotency_key=desk.once(form),
         deliver_notifications=not form.cleaned_data["quiet"],
+        title=form.new_title,
     )
 
 
@@ -189,12 +193,26 @@ def say_where(request: HttpRequest, update: StatusUpdate) -> None:
                 "nobody can approve it now, publish it without, and say why."
             ),
         )
-    elif Incident.objects.get(pk=update.incident_id).is_public:
+        return
+    incident = Incident.objects.get(pk=update.incident_id)
+    if incident.is_public:
         messages.success(request, _("The update is on the status page."))
     else:
         messages.warning(
-            request, _("The update is on record. The status page does not show this incident.")
+            request,
+            _(
+                "The update is on record for staff. The status page does not show this incident: "
+                "show it there, and post again, if customers are to know."
+            ),
         )
+    if incident.is_resolved:
+        say_what_stays(request, incident)
+
+
+def say_what_stays(request: HttpRequest, incident: Incident) -> None:
+    """Name the components that the end of an incident left as they are, and who holds them."""
+    for words in telling.held_words(incident).values():
+        messages.warning(request, words)
 
 
 def _read_anew(form: forms.CorrectForm, update: StatusUpdate, said: str) -> forms.CorrectForm:

@@ -7,6 +7,7 @@ from incidents.operations.notices.channels import (
     add_notice_channel,
     edit_notice_channel,
     remove_notice_channel,
+    renew_signing_key,
     try_notice_channel,
 )
 from incidents.operations.notices.reminding import remind_of_promises
@@ -19,5 +20,6 @@ __all__ = [
     "edit_notice_channel",
     "remind_of_promises",
     "remove_notice_channel",
+    "renew_signing_key",
     "try_notice_channel",
 ]

@@ -12,7 +12,8 @@ from incidents.models import NoticeChannel
 from incidents.values import NoticeKind, Severity
 from notifications import guarded, outbox
 from notifications.errors import Undelivered
-from notifications.models import Channel
+from notifications.models import Channel, SigningKey
+from notifications.webhook import new_secret
 
 
 class ChannelNameTaken(Refused):
@@ -40,13 +41,26 @@ def add_notice_channel(
     at: datetime,
     author: User | None,
 ) -> NoticeChannel:
-    """Tell a mailbox or a room from now on.
+    """Tell a mailbox or a room from now on. A signed webhook is given a key, once.
 
     :raises ChannelNameTaken: if another goes by this name
     :raises UnfitAddress: if a webhook's address can never be posted to
     """
     row = NoticeChannel(channel=channel, created_by=author, created_at=at)
-    return _write(row, name, address, kinds, least_severity)
+    with transaction.atomic():
+        if channel == Channel.WEBHOOK:
+            row.signing_key = SigningKey.objects.create(secret=new_secret(), made_at=at)
+        return _write(row, name, address, kinds, least_severity)
+
+
+def renew_signing_key(*, channel_id: int, at: datetime) -> NoticeChannel:
+    """Sign a webhook's messages with another key from now on, those that are queued as well."""
+    with transaction.atomic():
+        row = NoticeChannel.objects.select_related("signing_key").get(pk=channel_id)
+        if row.signing_key is not None:
+            row.signing_key.secret, row.signing_key.made_at = new_secret(), at
+            row.signing_key.save(update_fields=["secret", "made_at"])
+    return row
 
 
 def edit_notice_channel(
@@ -70,11 +84,16 @@ def edit_notice_channel(
 
 
 def remove_notice_channel(*, channel_id: int) -> None:
-    """Tell it nothing any more. What is queued for it still goes out."""
-    NoticeChannel.objects.filter(pk=channel_id).delete()
+    """Tell it nothing any more. What is queued for it still goes out, but to a signed webhook."""
+    with transaction.atomic():
+        keys = list(
+            NoticeChannel.objects.filter(pk=channel_id).values_list("signing_key", flat=True)
+        )
+        NoticeChannel.objects.filter(pk=channel_id).delete()
+        SigningKey.objects.filter(pk__in=filter(None, keys)).delete()
 
 
-def try_notice_channel(*, channel_id: int, desk_url: str, author: User) -> None:
+def try_notice_channel(*, channel_id: int, desk_url: str, author: User, at: datetime) -> None:
     """Send a test message now, and return if it arrived.
 
     :raises NothingArrived: if it did not, with the reason
@@ -84,6 +103,8 @@ def try_notice_channel(*, channel_id: int, desk_url: str, author: User) -> None:
         outbox.try_out(
             channel=Channel(row.channel),
             recipient=row.address,
+            signing_key_id=row.signing_key_id,
+            at=at,
             subject="A test from Highwater",
             body=f"{author.label()} tries out the channel “{row.name}”. "
             f"If you read this, it works.\n\n{desk_url}\n",
@@ -99,7 +120,7 @@ def _write(
     kinds: Collection[NoticeKind],
     least_severity: Severity,
 ) -> NoticeChannel:
-    if row.channel == Channel.CHAT:
+    if row.channel != Channel.EMAIL:
         try:
             guarded.refuse_unfit(address)
         except Undelivered as fault:

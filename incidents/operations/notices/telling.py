@@ -61,6 +61,25 @@ def tell_approval_wanted(
     )
 
 
+def tell_returned(update: StatusUpdate, *, at: datetime, author: User | None) -> None:
+    """Tell whoever wrote an update that ``author`` has given it back, and why.
+
+    The team's rooms hear of it where that person has no address.
+    """
+    if update.author is None or update.author == author:
+        return
+    name = author.label() if author else ""
+    tell(
+        update.incident,
+        kind=NoticeKind.UPDATE_RETURNED,
+        fact=f"{update.pk}:{at:%Y%m%dT%H%M%S.%f}",
+        words=notice_words.update_returned(name, update.returned_reason),
+        people=[update.author],
+        in_channels=None,
+        at=at,
+    )
+
+
 def tell_promise_missed(promise: Promise, *, at: datetime) -> None:
     """Tell whoever speaks to customers, and the commander, that a promise was not kept."""
     held = holders(promise.incident)
@@ -105,12 +124,11 @@ def tell(
         if not is_new:
             return False
         receivers = dict(_mailboxes(incident, people, but=but))
+        keys: dict[str, int | None] = {}
         if in_channels or (in_channels is None and not receivers):
-            receivers |= {
-                (Channel(row.channel), row.address): f"channel-{row.pk}"
-                for row in _channels(incident, kind)
-                if (Channel(row.channel), row.address) not in receivers
-            }
+            for row in _channels(incident, kind):
+                receivers.setdefault((Channel(row.channel), row.address), f"channel-{row.pk}")
+                keys[row.address] = row.signing_key_id
         body = notice_words.body(incident, words, desk_url=settings.DESK_URL)
         for (channel, recipient), name in receivers.items():
             outbox.enqueue(
@@ -123,7 +141,8 @@ def tell(
                 at=at,
                 headers={"References": f"<desk-incident-{incident.public_id}@highwater>"}
                 if channel == Channel.EMAIL
-                else None,
+                else {"type": f"incident.{kind}"},
+                signing_key_id=keys.get(recipient) if channel == Channel.WEBHOOK else None,
             )
         notice.recipients = len(receivers)
         notice.save(update_fields=["recipients"])
