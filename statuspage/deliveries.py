@@ -57,7 +57,7 @@ def queue_deliveries(*, at: datetime) -> int:
     Returns how many updates were announced now. Safe to be called by several at once, and again.
     """
     waiting = (
-        StatusUpdate.objects.published()
+        StatusUpdate.objects.told()
         .filter(
             deliver_notifications=True,
             published_at__gt=at - _NEWS_FOR,

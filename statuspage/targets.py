@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from credentials import is_endpoint
 from incidents.errors import Refused
 from statuspage.models import Page, PublishTarget, TargetKind
 from statuspage.publisher import targets
@@ -93,7 +93,7 @@ def add_bucket(
     :raises TargetNameTaken: if another target of the page has this name
     :raises TargetPlaceTaken: if another target lies there
     """
-    if endpoint and not _is_endpoint(endpoint):
+    if endpoint and not is_endpoint(endpoint):
         raise TargetEndpointUnusable
     target = PublishTarget(
         name=name,
@@ -140,20 +140,6 @@ def try_target(*, target_id: int) -> None:
         targets.try_target(target)
     except targets.TargetFailed as failed:
         raise TargetUnusable(str(failed)) from failed
-
-
-def _is_endpoint(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        _port = parts.port
-    except ValueError:
-        return False
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        # Credentials are named, never kept; nor does an S3 endpoint have a query.
-        and not (parts.username is not None or parts.query or parts.fragment)
-    )
 
 
 def _add(target: PublishTarget, *, page_id: int, at: datetime) -> PublishTarget:

@@ -1,8 +1,9 @@
 """The feed: one entry an incident or a maintenance, under a name that never changes."""
 
+import functools
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape as _escaped
 from xml.sax.saxutils import quoteattr
@@ -10,11 +11,12 @@ from xml.sax.saxutils import quoteattr
 from django.utils.dates import MONTHS_3
 from django.utils.html import strip_tags
 from django.utils.text import capfirst
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from incidents.models import Incident, Maintenance
 from incidents.values import MaintenanceState, Phase, local
-from statuspage.documents.bodies import as_plain, words_of
+from statuspage.documents.bodies import as_plain, unmarked, words_of
 from statuspage.documents.facts import Facts, last_said, last_told, said, told
 from statuspage.documents.maintenance import window
 from statuspage.documents.moments import zone_name
@@ -92,8 +94,8 @@ def _maintenance_updates(facts: Facts, maintenance: Maintenance) -> Iterator[str
     updates = said(maintenance)
     earlier = [*(update.state for update in updates[1:]), ""]
     for update, before in zip(updates, earlier, strict=False):
-        label = _("Update") if update.state == before else MaintenanceState(update.state).label
-        yield _told(facts, update.published_at, str(label), words_of(update))
+        state = None if update.state == before else MaintenanceState(update.state)
+        yield _told(facts, update.published_at, state, words_of(update))
 
 
 def _entry(
@@ -115,17 +117,31 @@ def _updates(facts: Facts, incident: Incident) -> Iterator[str]:
     updates = told(incident)
     earlier = [*(update.phase for update in updates[1:]), ""]
     for update, before in zip(updates, earlier, strict=False):
-        label = _("Update") if update.phase == before else Phase(update.phase).label
+        phase = None if update.phase == before else Phase(update.phase)
         at = update.published_at or update.created_at
-        yield _told(facts, at, str(label), words_of(update))
+        yield _told(facts, at, phase, words_of(update))
 
 
-def _told(facts: Facts, moment: datetime, label: str, body: str) -> str:
-    at = local(moment, facts.zone)
+def _told(facts: Facts, at: datetime, state: Phase | MaintenanceState | None, body: str) -> str:
+    return _paragraph(at, facts.zone, get_language(), state, body)
+
+
+# By all that it says, and not by whose it is: nothing has to be thrown away when that changes.
+@functools.lru_cache(maxsize=2000, typed=True)
+def _paragraph(
+    moment: datetime,
+    zone: tzinfo,
+    _language: str | None,
+    state: Phase | MaintenanceState | None,
+    body: str,
+) -> str:
+    """Return one update, in the language that is active; without a state, it is the old one."""
+    at = local(moment, zone)
+    label = _("Update") if state is None else state.label
     return (
         f"<p> <small>{capfirst(MONTHS_3[at.month])} <var data-var='date'>{at.day}</var>, "
-        f"<var data-var='time'>{at:%H:%M}</var> {zone_name(at, facts.zone)}</small><br> "
-        f"<strong>{label}</strong> - {as_plain(body)} </p>"
+        f"<var data-var='time'>{at:%H:%M}</var> {zone_name(at, zone)}</small><br> "
+        f"<strong>{label}</strong> - {as_plain(unmarked(body))} </p>"
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 import nh3
-from django.utils.html import escape
+from django.utils.html import escape, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from markdown import Markdown
@@ -66,12 +66,31 @@ def as_plain(body: str) -> str:
     return _BREAK.sub("<br />", text.replace("<", "&lt;").replace(">", "&gt;"))
 
 
+@functools.lru_cache(maxsize=2000)
+def unmarked(body: str) -> str:
+    """Return a body as plain words and line breaks; behind the words of a link, where it leads."""
+    if not _MARKS.search(body):
+        return body
+    told = _ANCHOR.sub(_told, as_html(body)).replace("<li>", "- ").replace("</p>\n<p>", "\n\n")
+    return html.unescape(strip_tags(told)).strip()
+
+
+def _told(anchor: re.Match[str]) -> str:
+    place, words = anchor.groups()
+    return words if words in (place, place.removeprefix("mailto:")) else f"{words} ({place})"
+
+
+# What makes a body more than words: emphasis, code, links, and what begins a heading or a quote.
+_MARKS = re.compile(r"[*_`\[\\]|^ {0,3}[#>]", re.MULTILINE)
+_ANCHOR = re.compile(r'<a href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+
+
 def as_text(body: str) -> str:
     """Return a body for a message: what was written, without tags."""
     return html.unescape(_WRITTEN_BREAK.sub("\n", body)).strip()
 
 
 def first_words(body: str, limit: int = 240) -> str:
-    """Return the beginning of a body, cut at a word."""
-    text = " ".join(_WRITTEN_BREAK.sub(" ", body).split())
+    """Return the beginning of a body in plain words, cut at a word."""
+    text = " ".join(_WRITTEN_BREAK.sub(" ", unmarked(body)).split())
     return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + "…"

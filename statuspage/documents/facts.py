@@ -53,6 +53,8 @@ class Facts:
     limits: Limits
     notice: Notice | None = None
     statuses: Mapping[int, str] = field(default_factory=dict)
+    # By incident, words that differ where anything does that only its own page shows.
+    looks: Mapping[int, Sequence[str]] = field(default_factory=dict)
     # How components and groups were, by id.
     histories: Mapping[int, History] = field(default_factory=dict)
     maintenances: Sequence[Maintenance] = ()

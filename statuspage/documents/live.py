@@ -12,7 +12,7 @@ from statuspage.documents.facts import Facts
 from statuspage.documents.horizon import horizon_objects
 from statuspage.documents.moments import iso, iso_or_none
 from statuspage.documents.progress import reports_of, stale_at, title
-from statuspage.documents.promises import promises_of
+from statuspage.documents.promises import owed, promises_of
 from statuspage.documents.proof import proof_moments, proof_objects
 
 # Where it lies.
@@ -57,7 +57,10 @@ def _incident(facts: Facts, incident: Incident, now: datetime) -> dict[str, Any]
         "impact": incident.impact,
         "updated_at": iso(incident.updated_at, facts.zone),
         "horizon": horizon_objects(facts, incident),
-        "promises": [_promise(facts, promise, now) for promise in _open_promises(incident)],
+        "promises": [
+            _promise(facts, promise, now)
+            for promise in [*_open_promises(incident), *owed(incident)]
+        ],
         "progress": [_progress(facts, report, now) for report in reports_of(incident)],
     }
 
@@ -72,7 +75,8 @@ def _promise(facts: Facts, promise: Promise, now: datetime) -> dict[str, Any]:
         "from": iso_or_none(promise.due_at, facts.zone),
         "to": iso_or_none(promise.due_until or promise.due_at, facts.zone),
         "basis": basis_words(promise.basis) or None,
-        "passed": promise.expires_at is not None and promise.expires_at <= now,
+        "passed": promise.outcome == PromiseOutcome.MISSED
+        or (promise.expires_at is not None and promise.expires_at <= now),
     }
 
 

@@ -32,7 +32,7 @@ from statuspage.documents.messages import Message as Message
 from statuspage.documents.messages import Past as Past
 from statuspage.documents.moments import day, lasted, tagged, when
 from statuspage.documents.parts import parts, rows
-from statuspage.documents.progress import panel, reports_of
+from statuspage.documents.progress import Folded, panels
 from statuspage.documents.promises import Given, expected, given, next_update
 from statuspage.documents.proof import proof_block
 from statuspage.documents.v2 import full_name
@@ -63,6 +63,8 @@ class Story:
     next_update: SafeString
     horizons: list[SafeString]
     panels: list[SafeString]
+    # Jobs that have nothing more to say, each as one line.
+    folded: list[Folded]
     given: list[Given]
     messages: list[Message]
 
@@ -180,6 +182,7 @@ def gate_page(facts: Facts, *, is_refused: bool) -> bytes:
 
 def story(facts: Facts, incident: Incident, clauses: Clauses, earlier: Earlier) -> Story:
     affected: Sequence[Component] = incident.affected  # type: ignore[attr-defined]
+    shown, folded = panels(facts, incident, clauses)
     return Story(
         id=incident.public_id,
         title=incident.title,
@@ -199,7 +202,8 @@ def story(facts: Facts, incident: Incident, clauses: Clauses, earlier: Earlier) 
         expected=expected(facts, incident, clauses),
         next_update=next_update(facts, incident, clauses),
         horizons=horizons(facts, incident),
-        panels=[panel(facts, report, clauses) for report in reports_of(incident)],
+        panels=shown,
+        folded=folded,
         given=given(facts, incident, clauses),
         messages=_messages(facts, incident, earlier),
     )
@@ -240,15 +244,15 @@ def _message(facts: Facts, update: StatusUpdate, earlier: Earlier, *, repeated: 
 
 def _newest_past(facts: Facts) -> list[Past]:
     """Return what was over last, incidents and maintenances, as the front page has it."""
-    lines = [
-        *((began(row), past_line(facts, row)) for row in facts.listed if row.is_resolved),
-        *(
-            (row.dated_at, maintenance_line(facts, row))
-            for row in facts.listed_maintenances
-            if row.is_over
-        ),
+    rows: list[tuple[datetime, Incident | Maintenance]] = [
+        *((began(row), row) for row in facts.listed if row.is_resolved),
+        *((row.dated_at, row) for row in facts.listed_maintenances if row.is_over),
     ]
-    return _newest_first(lines)[:PAST_ON_FRONT]
+    rows.sort(key=lambda pair: pair[0], reverse=True)
+    return [
+        past_line(facts, row) if isinstance(row, Incident) else maintenance_line(facts, row)
+        for _at, row in rows[:PAST_ON_FRONT]
+    ]
 
 
 def _newest_first(lines: Sequence[tuple[datetime, Past]]) -> list[Past]:

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from incidents.models import Incident, ProgressReport
+from incidents.models import AT_WORK, Incident, ProgressReport
 from incidents.values import ProgressPhase, ProgressState
 from incidents.wording import basis_words
 from statuspage.documents.clauses import Clauses
@@ -39,6 +39,23 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """A job that others stand before: one line, and its panel for whoever unfolds it.
+
+    ``number`` counts the incident's jobs from the oldest, so that it stays.
+    """
+
+    number: int
+    title: str
+    state: str
+    state_words: str
+    at: SafeString
+    # What of the data it has brought back; empty where it has not.
+    horizon: SafeString
+    panel: SafeString
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """How much of the stage under way is done. ``percent`` is None while nobody can tell."""
 
@@ -62,6 +79,59 @@ def reports_of(incident: Incident) -> list[ProgressReport]:
     return reports
 
 
+def panels(
+    facts: Facts, incident: Incident, clauses: Clauses
+) -> tuple[list[SafeString], list[Folded]]:
+    """Return the panels of the jobs that matter now, newest first, and the others folded."""
+    reports = reports_of(incident)
+    whole = _that_matter(reports)
+    return (
+        [panel(facts, report, clauses) for report in whole],
+        [
+            _folded(facts, report, clauses, number=len(reports) - place)
+            for place, report in enumerate(reports)
+            if report not in whole
+        ],
+    )
+
+
+def _that_matter(reports: list[ProgressReport]) -> list[ProgressReport]:
+    """Return those at work, or stopped with nothing in their place; if none is, the newest."""
+    found = [
+        report
+        for place, report in enumerate(reports)
+        if ProgressState(report.state) in AT_WORK
+        or (report.state == ProgressState.FAILED and not _is_replaced(report, reports[:place]))
+    ]
+    return found or reports[:1]
+
+
+def _is_replaced(report: ProgressReport, later: list[ProgressReport]) -> bool:
+    """Whether a later job brings the same back, or has."""
+    same = [
+        other for other in later if (other.subject, other.title) == (report.subject, report.title)
+    ]
+    return any(other.state != ProgressState.CANCELLED for other in same)
+
+
+def _folded(facts: Facts, report: ProgressReport, clauses: Clauses, *, number: int) -> Folded:
+    # One that has stopped and was replaced has no end; when it was last heard of is when it ended.
+    ended_at = report.ended_at or report.heartbeat_at
+    return Folded(
+        number=number,
+        title=title(report),
+        state=report.state,
+        state_words=str(_STATES[ProgressState(report.state)]),
+        at=when(ended_at, facts.zone),
+        horizon=(
+            horizon(facts, report, is_alive=False)
+            if report.state == ProgressState.SUCCEEDED
+            else SafeString("")
+        ),
+        panel=panel(facts, report, clauses),
+    )
+
+
 def stale_at(facts: Facts, report: ProgressReport) -> datetime | None:
     """Return when silence becomes news; None for a job that has nothing more to say."""
     alive = ProgressState(report.state) in _ALIVE
@@ -81,13 +151,18 @@ def bar(report: ProgressReport) -> Bar:
     """Return how far the stage under way is, in figures and words."""
     if report.state == ProgressState.SUCCEEDED:
         return Bar(percent=100, words=_("Complete"))
-    if not report.unit or (not report.total and not report.done):
+    if not report.unit or (not report.total and not report.done) or _stopped_behind_all(report):
         return Bar(percent=None, words="")
     done = amount(report.done, report.unit)
     if not report.total:
         return Bar(percent=None, words=_("%s so far") % done)
     figures = {"done": done, "total": amount(report.total, report.unit)}
     return Bar(percent=report.percent, words=_("%(done)s of %(total)s") % figures)
+
+
+def _stopped_behind_all(report: ProgressReport) -> bool:
+    """Whether all was counted and it stopped all the same: "12 of 12" would contradict that."""
+    return report.state == ProgressState.FAILED and report.percent == 100  # noqa: PLR2004
 
 
 def stages(report: ProgressReport) -> list[Stage]:

@@ -7,12 +7,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from incidents.models import Incident, Promise
+from incidents.models import AT_WORK, Incident, Promise
 from incidents.values import Confidence, PromiseKind, PromiseOutcome
 from incidents.wording import basis_words
 from statuspage.documents.clauses import Clauses
 from statuspage.documents.facts import Facts
 from statuspage.documents.moments import clock, due, due_by, tagged, when
+from statuspage.documents.progress import reports_of
 
 _OUTCOMES = {
     PromiseOutcome.OPEN: _lazy("stands"),
@@ -54,7 +55,7 @@ def expected(facts: Facts, incident: Incident, clauses: Clauses) -> SafeString:
     """
     promise = _open(incident, PromiseKind.ETA)
     if promise is None or promise.made_by_job:
-        return SafeString("")
+        return _missed(facts, incident)
     words = due(promise, facts.zone)
     if behind := ", ".join(filter(None, [promise.basis, _confidence(promise)])):
         words = format_html('{} <span class="muted" dir="auto">({})</span>', words, behind)
@@ -62,6 +63,38 @@ def expected(facts: Facts, incident: Incident, clauses: Clauses) -> SafeString:
         return words
     passed = format_html(_('<span class="late">We said {}. That time has passed.</span>'), words)
     return clauses.turn(promise.expires_at, before=words, after=passed)
+
+
+def _missed(facts: Facts, incident: Incident) -> SafeString:
+    """Return that the last estimate was missed: it stands there until there is another."""
+    promise = _newest(incident, PromiseKind.ETA)
+    if promise is None or promise not in owed(incident):
+        return SafeString("")
+    if promise.made_by_job and any(row.state in AT_WORK for row in reports_of(incident)):
+        # It says so itself.
+        return SafeString("")
+    words = due(promise, facts.zone)
+    if promise.due_at is not None and promise.due_until is None:
+        words = format_html(_("by {moment}"), moment=words)
+    return format_html(
+        _(
+            '<span class="late">We expected it back {}; that was missed, and there is no new '
+            "estimate yet.</span>"
+        ),
+        words,
+    )
+
+
+def owed(incident: Incident) -> list[Promise]:
+    """Return, of an open incident, what was missed and has nothing newer in its place."""
+    if incident.is_resolved:
+        return []
+    newest = (_newest(incident, kind) for kind in PromiseKind)
+    return [
+        promise
+        for promise in newest
+        if promise is not None and promise.outcome == PromiseOutcome.MISSED
+    ]
 
 
 def next_update(facts: Facts, incident: Incident, clauses: Clauses) -> SafeString:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from incidents import queries
 from incidents.models import Incident
 from statuspage.documents import atom, live, pages, v2
 from statuspage.documents.clauses import Edition
@@ -10,7 +11,7 @@ from statuspage.documents.facts import Facts
 from statuspage.documents.tenants import MY, lookup_page
 from statuspage.publisher import gathering, maintenances, withdrawing
 from statuspage.publisher.assets import edition_of_the_house
-from statuspage.publisher.fingerprints import Known, recognise
+from statuspage.publisher.fingerprints import Known
 from statuspage.publisher.site import Draft, Site
 from statuspage.serving.manifest import GATE, GATE_REFUSED, NOT_FOUND
 
@@ -54,14 +55,16 @@ def add_front(draft: Draft, facts: Facts) -> None:
 def add_changes(
     site: Site, draft: Draft, facts: Facts, state: dict[str, Any], marked: set[int]
 ) -> None:
-    """Render the resolved incidents and the months that differ from what is published."""
-    known = {int(pk): Known.from_json(entry) for pk, entry in state["known"].items()}
+    """Render the resolved incidents and the months that differ from what is published.
+
+    What is so now is in the draft's own state, under ``known``.
+    """
+    known, seen = _recognised(state), _recognised(draft.state)
     renewed = state["house"] != house(facts)
     months: set[str] = {gathering.month_of(facts.at, facts.zone)} - {state["month"]}
     changed: list[Incident] = []
     for incident in facts.incidents:
-        now = recognise(facts, incident)
-        before = known.get(incident.pk)
+        now, before = seen[incident.pk], known.get(incident.pk)
         if renewed or before != now:
             changed.append(incident)
         if renewed or before is None or before.line != now.line:
@@ -70,6 +73,10 @@ def add_changes(
     months |= withdrawing.add_hidden(site, draft, facts, state, marked)
     months |= maintenances.add_changed(site, draft, facts, state, renewed=renewed)
     _add_months(site, draft, facts, months)
+
+
+def _recognised(state: dict[str, Any]) -> dict[int, Known]:
+    return {int(pk): Known.from_json(entry) for pk, entry in state["known"].items()}
 
 
 def add_everything(site: Site, draft: Draft, facts: Facts) -> None:
@@ -100,6 +107,7 @@ def _add_every_maintenance(site: Site, draft: Draft, facts: Facts) -> None:
 
 def add_archived(draft: Draft, facts: Facts, incidents: list[Incident]) -> None:
     """Render incidents that are over."""
+    queries.complete(incidents)
     earlier = gathering.said_before(incidents)
     for incident in incidents:
         editions = pages.incident_page(facts, incident, earlier)

@@ -64,6 +64,7 @@ def gather(
 ) -> Facts:
     """Return the facts of now: open incidents, the newest ones, and those named by ``also``.
 
+    Those that are over come with what lists show of them; `queries.complete` adds the rest.
     They are so, or only imagined, in a transaction that will be rolled back.
     """
     with snapshot():
@@ -75,8 +76,10 @@ def gather(
             *_ids(queries.public_unresolved(touching=touching)),
             *_ids(queries.public_recent(_READ, touching=touching)),
         }
-        found = queries.public_incidents(touching=touching).filter(pk__in=wanted)
+        found = queries.public_listed(touching=touching).filter(pk__in=wanted)
         incidents = scope.narrow(found)
+        queries.complete([incident for incident in incidents if not incident.is_resolved])
+        looks = queries.looks(wanted)
         # A proof names no component: like an incident without one, it is on full pages only.
         shows_proofs = page.has_backup_proof and page.shows_everything
         proofs = queries.proofs() if shows_proofs else []
@@ -93,6 +96,7 @@ def gather(
         statuses=group_statuses(scope.components),
         histories=known,
         incidents=incidents,
+        looks=looks,
         maintenances=maintenances,
         at=at,
         revision=revision,
@@ -180,7 +184,7 @@ def month(name: str, scope: Scope, zone: tzinfo) -> tuple[Month, list[Incident],
     )
     newest = {
         update.incident_id: update
-        for update in StatusUpdate.objects.published()
+        for update in StatusUpdate.objects.told()
         .filter(incident__in=incidents)
         .order_by("incident_id", "-published_at", "-pk")
         .distinct("incident_id")
@@ -224,8 +228,7 @@ def every_month(scope: Scope, zone: tzinfo) -> set[str]:
 
 
 def _bare(scope: Scope) -> QuerySet[Incident]:
-    """Return the public incidents without what belongs to them."""
-    return queries.public_incidents(touching=scope.touching).prefetch_related(None)
+    return queries.public_bare(touching=scope.touching)
 
 
 def _began_between(start: datetime, end: datetime) -> Q:
@@ -243,4 +246,4 @@ def _bounds(name: str, zone: tzinfo) -> tuple[datetime, datetime]:
 
 
 def _ids(incidents: QuerySet[Incident]) -> list[int]:
-    return list(incidents.prefetch_related(None).values_list("pk", flat=True))
+    return list(incidents.values_list("pk", flat=True))

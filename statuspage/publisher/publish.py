@@ -227,6 +227,7 @@ def _publish_in_words(page: Page, *, at: datetime, everything: bool) -> int:
             "house": drafting.house(facts),
             "language": page.language,
             "set_up_at": page.updated_at.isoformat(),
+            "known": {str(row.pk): recognise(facts, row).as_json() for row in facts.incidents},
         }
     )
     _write_assets(site, page)
@@ -241,9 +242,6 @@ def _publish_in_words(page: Page, *, at: datetime, everything: bool) -> int:
     draft.state |= {
         "due_at": drafting.due_at(draft, facts).timestamp(),
         "month": gathering.month_of(at, facts.zone),
-        "known": {
-            str(incident.pk): recognise(facts, incident).as_json() for incident in facts.incidents
-        },
         "maintenances": maintenances.remember(facts),
     }
     site.put(draft, revision=revision, generated_at=at.timestamp())

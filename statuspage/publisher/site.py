@@ -8,8 +8,10 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ _KEPT_REVISIONS = 3
 # The folders of the archive whose files are named by the ids of incidents and maintenances.
 _BY_ID = {"incidents": ".html", "maintenances": ".html", "api/v2/incidents": ".json"}
 _LOCK_SECONDS = 20.0
+# Compressing, hashing and writing let other threads run; more than two gain little.
+_WRITERS = 2
 
 
 class SiteBusy(Exception):
@@ -166,10 +170,12 @@ class Site:
         """Write a revision that nobody is served yet."""
         before = self.published()
         writer = _Writer(folder, self.current if before else None, before)
-        documents = {
-            path: writer.put(path, editions, at=generated_at)
-            for path, editions in draft.documents.items()
-        }
+
+        def put(path: str) -> Published:
+            return writer.put(path, draft.documents[path], at=generated_at)
+
+        with ThreadPoolExecutor(_WRITERS) as threads:
+            documents = dict(zip(draft.documents, threads.map(put, draft.documents), strict=True))
         for path in draft.keep:
             if before and path in before.documents:
                 documents[path] = writer.keep(before.documents[path])
@@ -253,7 +259,10 @@ def _is_whole(folder: Path, found: Manifest) -> bool:
 
 
 class _Writer:
-    """Fills the folder of a revision; what is unchanged is linked to the revision before."""
+    """Fills the folder of a revision; what is unchanged is linked to the revision before.
+
+    Several threads may put documents at once.
+    """
 
     def __init__(self, folder: Path, before_dir: Path | None, before: Manifest | None) -> None:
         self._folder = folder
@@ -262,7 +271,7 @@ class _Writer:
         self._modified = {entry.editions[0].digest: entry.modified_at for entry in known.values()}
         self._files = {entry.editions[0].digest: entry.editions[0] for entry in known.values()}
         self._made: set[Path] = set()
-        self._later = 0
+        self._later = count(1)
         folder.mkdir(parents=True)
 
     def put(self, path: str, editions: Sequence[Edition], *, at: float) -> Published:
@@ -291,8 +300,7 @@ class _Writer:
 
     def _write_later(self, path: str, edition: Edition) -> EditionFile:
         """Write an edition that most probably nobody will read: one file, as gzip."""
-        self._later += 1
-        name = f"{manifest.LATER}{self._later}{Path(manifest.file_of(path)).suffix}"
+        name = f"{manifest.LATER}{next(self._later)}{Path(manifest.file_of(path)).suffix}"
         body = compressed_for_later(edition.body)
         Path(f"{self._place(name)}.gz").write_bytes(body)
         return EditionFile(

@@ -43,6 +43,7 @@ APPLICATION_PREFIXES = (
     "/api/desk",
     "/api/alerts",
     "/healthz",
+    "/metrics",
     "/unsubscribe",
     "/viewer",
 )
