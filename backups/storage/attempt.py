@@ -216,7 +216,13 @@ class Attempt:
             # What an earlier process wrote of this block; its hash will tell whether it holds.
             length = self.job.held.begun.pop(start // BLOCK_BYTES, 0)
             part.partial = os.pread(descriptor, length, start)
-        self._filled = self._noted = len(part.partial)
+            self._noted = len(part.partial)
+            if length:
+                self.job.torn.add(start // BLOCK_BYTES)
+        else:
+            # Of what came in another request, nobody knows how much was written.
+            self._noted = 0
+        self._filled = len(part.partial)
         self._block[: self._filled] = part.partial
         part.at, part.run_stop, part.partial = start + self._filled, stop, b""
 
@@ -230,7 +236,7 @@ class Attempt:
                 raise Lost
             owner.keep_partial()
             owner.cancel()
-        self._filled = self._noted = len(part.partial)
+        self._filled, self._noted = len(part.partial), 0
         self._block[: self._filled] = part.partial
         part.partial, part.owner, part.hedge = b"", self, None
         self.is_hedge = False
@@ -378,8 +384,13 @@ class Attempt:
         self._damaged += 1
         # What was noted of its beginning must not be gone on from.
         self.setting.journal.lose(self.job.held, first, last)
-        self.part.blamed.add(self.channel.index)
         self.setting.count("bytes_wasted", sum(map(self.job.block_bytes, stretch)))
+        if torn := self.job.torn.intersection(stretch):
+            # Its beginning is what a process left that died: no fault of the source.
+            self.job.torn -= torn
+            self.setting.count("refetched", 1)
+            return
+        self.part.blamed.add(self.channel.index)
         self.setting.count("damaged", 1)
         self.setting.count(f"damaged_{self.channel.name}", 1)
 

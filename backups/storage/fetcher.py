@@ -162,6 +162,20 @@ class Fetcher:
         """Return up to where, from ``start`` without a gap, proven bytes lie here now."""
         return self._job(item).proven_until(start, stop)
 
+    def waits_for(self, since: float) -> str:
+        """Say what somebody has waited for ``since``; empty while anything comes from anywhere.
+
+        A wait is only told after ``Manner.waiting_after_seconds`` without a byte from any source,
+        whoever asked for it: single retries are everyday. ``since`` is of a monotonic clock.
+        """
+        heard_at = max(since, self._workers.last_byte_at, self.sources.heard_at())
+        is_quiet = time.monotonic() - heard_at > self._manner.waiting_after_seconds
+        return self._waits_for() if is_quiet else ""
+
+    def arrived(self, item: FetchItem) -> int:
+        """Return how many bytes of an item lie here, proven or not yet."""
+        return self._job(item).arrived
+
     def path_of(self, item: FetchItem) -> Path:
         """Return the item's file: sparse, as long as the object; only proven bytes are to be read.
 
@@ -274,9 +288,9 @@ class Fetcher:
         self._workers.drop(job)
         job.tell()
 
-    def all_failed(self, failure: EngineFailed) -> None:
+    def all_failed(self, failure: BaseException) -> None:
         with self._news:
-            jobs = [job for job in self._jobs.values() if job.parts]
+            jobs = [job for job in self._jobs.values() if job.parts or job.is_finishing]
         for job in jobs:
             self.job_failed(job, failure)
 
@@ -370,9 +384,7 @@ class Fetcher:
             if self._workers.is_stopping:
                 raise Stopped
             self._require_hope(began)
-            # A wait is only told when nothing at all arrives: single retries are everyday.
-            is_quiet = self._quiet_seconds() > self._manner.waiting_after_seconds
-            yield self._step(batch, self._waits_for() if is_quiet else "")
+            yield self._step(batch, self.waits_for(began))
 
     def _step(self, batch: _Batch, waiting: str) -> Step:
         return Step(done=batch.done, total=batch.total, waiting=waiting, counters=self.counters())

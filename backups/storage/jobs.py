@@ -92,6 +92,8 @@ class Job:
     arrived: int = 0
     # What was found when the whole was first not what its ETag says: the hash of every block.
     first_digests: bytes = b""
+    # Blocks that go on from what an earlier process had written of them.
+    torn: set[int] = field(default_factory=set)
     # How often blocks were given up, so that whoever looked at the whole meanwhile knows.
     drops: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -103,6 +103,9 @@ class Schedule:
         return None
 
     def _queue(self, part: Part) -> None:
+        # A number for this entry alone: a rest that was shared out has its part's priority, and
+        # where an outage lets both rest, both wake at once. Parts cannot be compared.
+        self._number += 1
         entry = (part.priority, self._number, part)
         states = part.job.states[part.blocks.start : part.blocks.stop]
         if ABSENT not in states:

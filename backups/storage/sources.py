@@ -182,6 +182,10 @@ class Sources:
         """Read a small object whole."""
         return self._asked(lambda channel: channel.bucket.read(channel.own_key(key)))
 
+    def heard_at(self) -> float:
+        """Return when a byte of any answer last came from any of them, of a monotonic clock."""
+        return max(channel.bucket.wire.heard_at for channel in self.channels)
+
     def measurements(self) -> Sequence[Measurement]:
         now = time.monotonic()
         return [each.flow.measurement(each.name, now) for each in self.channels]

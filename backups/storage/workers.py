@@ -43,7 +43,7 @@ class Listener(Protocol):
 
     def job_failed(self, job: Job, failure: BaseException) -> None: ...
 
-    def all_failed(self, failure: EngineFailed) -> None: ...
+    def all_failed(self, failure: BaseException) -> None: ...
 
     def share_out(self, attempt: Attempt, middle: int) -> None: ...
 
@@ -147,9 +147,16 @@ class Workers:
     # -- threads
 
     def _spawn(self, act: Callable[[], None], name: str) -> None:
-        thread = threading.Thread(target=act, name=name, daemon=True)
+        thread = threading.Thread(target=self._told_of, args=(act,), name=name, daemon=True)
         self._threads.add(thread)
         thread.start()
+
+    def _told_of(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+            # Where a thread is lost with what it had taken, they would wait for ever.
+            self._listener.all_failed(error)
 
     def _work(self) -> None:
         try:

@@ -16,6 +16,7 @@ def main(restore_id: int, database_name: str) -> None:
     settings.DATABASES["default"]["NAME"] = database_name
     settings.LEASE_SECONDS = 6
     settings.HEARTBEAT_SECONDS = 1
+    settings.STORAGE_SILENCE_SECONDS = 2
     django.setup()
     from backups import runner  # noqa: PLC0415 - only once the settings are complete
 
