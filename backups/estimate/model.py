@@ -25,7 +25,7 @@ class Learned:
 
 def learn(history: History, *, at: datetime) -> Learned:
     """Work out what history says. Takes a moment, and holds for the phase that begins now."""
-    return Learned(history, learn_weather(history.samples, at=at), at)
+    return Learned(history, learn_weather(history.samples, at=at, windows=history.windows), at)
 
 
 def forecast(learned: Learned, standing: Standing) -> Forecast | None:

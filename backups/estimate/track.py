@@ -23,6 +23,12 @@ class Track:
         self._moved_at = 0.0
         self._gap = 1.0
 
+    def go_on(self, points: Sequence[tuple[float, float]]) -> None:
+        """Begin with what was measured before, as if it had been noted; the oldest point first."""
+        self._points = list(points)
+        self._newest = self._points[-1]
+        self._moved_at = self._newest[0]
+
     def note(self, at_seconds: float, done: float) -> None:
         """Take down how much is done. Less than before starts the track anew."""
         if not self._points or done < self._newest[1]:

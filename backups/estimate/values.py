@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from backups import saturation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -31,10 +33,14 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What was measured before: phases of earlier restores, and the storage by the hour."""
+    """What was measured before: phases of earlier restores, and the storage by the hour.
+
+    ``windows`` are the hours in which that storage is known to give less, those that are over too.
+    """
 
     past: Sequence[Past] = ()
     samples: Sequence[Sample] = ()
+    windows: Sequence[saturation.Window] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

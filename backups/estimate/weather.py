@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from random import Random
 
+from backups import saturation
 from backups.estimate.hours import HOURS, Bin, Hours, learn_hours
 from backups.estimate.values import Sample
 
@@ -61,6 +62,7 @@ class Weather:
     outages_an_hour: tuple[float, ...]
     outage_seconds: tuple[float, ...]
     days: int
+    windows: tuple[saturation.Window, ...] = ()
 
     def usual(self, at: datetime) -> float:
         """Return how much the speed at this moment differs from the level, as a rule."""
@@ -70,7 +72,7 @@ class Weather:
         other, share = (hour + 1, share - 0.5) if share >= 0.5 else (hour - 1, 0.5 - share)  # noqa: PLR2004
         other %= HOURS
         here, there = self.hours.mean[hour] + apart[hour], self.hours.mean[other] + apart[other]
-        return here * (1 - share) + there * share
+        return here * (1 - share) + there * share - slowed(self.windows, at)
 
     def outage(self, random: Random) -> float:
         """Return how long an outage may last."""
@@ -80,10 +82,24 @@ class Weather:
         return random.lognormvariate(math.log(_OUTAGE_MEDIAN_SECONDS), _OUTAGE_SPREAD)
 
 
-def learn_weather(samples: Sequence[Sample], *, at: datetime) -> Weather:
-    """Return what the samples tell, as it matters at this moment."""
+def slowed(windows: Sequence[saturation.Window], at: datetime) -> float:
+    """Return what the worst window takes from the logarithm of the speed at this moment."""
+    return max((math.log(each.factor) for each in windows if each.covers(at)), default=0.0)
+
+
+def learn_weather(
+    samples: Sequence[Sample], *, at: datetime, windows: Sequence[saturation.Window] = ()
+) -> Weather:
+    """Return what the samples tell, as it matters at this moment.
+
+    What the windows explain is taken out of the samples first: the hours learn only the rest.
+    """
     samples = sorted((each for each in samples if each.at <= at), key=lambda each: each.at)
-    logs = [(each.at, math.log(each.rate)) for each in samples if each.rate > 0]
+    logs = [
+        (each.at, math.log(each.rate) + slowed(windows, each.at))
+        for each in samples
+        if each.rate > 0
+    ]
     daily = _by_day_and_hour(logs)
     level = statistics.fmean(value for _at, value in daily) if daily else None
     noise = _noise(daily)
@@ -108,6 +124,7 @@ def learn_weather(samples: Sequence[Sample], *, at: datetime) -> Weather:
         outages_an_hour=rates,
         outage_seconds=lengths,
         days=len({when.date() for when, _value in logs}),
+        windows=tuple(windows),
     )
 
 

@@ -4,7 +4,6 @@ No rows, no storage, no clock: whoever asks brings the facts, as fresh as they a
 """
 
 from backups.options.board import make_board, moment_of
-from backups.options.saturation import Busy, busy_hours
 from backups.options.values import (
     BackupFacts,
     Board,
@@ -23,7 +22,6 @@ from backups.options.values import (
 __all__ = [
     "BackupFacts",
     "Board",
-    "Busy",
     "Facts",
     "Phase",
     "PlaceFacts",
@@ -34,7 +32,6 @@ __all__ = [
     "Severity",
     "Strategy",
     "TargetFacts",
-    "busy_hours",
     "make_board",
     "moment_of",
 ]

@@ -35,14 +35,25 @@ def notes_on(facts: Facts) -> Iterator[Risk]:
     yield from _of_holes(facts, whole)
     if facts.as_of is None:
         yield Risk("never-read", Severity.WARNS, "The archive was never read. Ask the storage.")
+    yield from _of_silence(facts)
+
+
+def _of_silence(facts: Facts) -> Iterator[Risk]:
+    """Say which places gave no answer, and whose word stands here instead."""
     silent = [place.name for place in facts.places if place.is_silent]
-    if silent:
-        yield Risk(
-            "as-of",
-            Severity.WARNS,
-            f"{', '.join(silent)} did not answer. What stands here was last read "
-            f"{told(facts.as_of) if facts.as_of else 'never'}.",
-        )
+    if not silent:
+        return
+    heard = [place for place in facts.places if not place.is_silent]
+    words, read = f"{', '.join(silent)} did not answer.", ""
+    if facts.as_of is not None:
+        read = f" What stands here was last read {told(facts.as_of)}"
+    if heard and read:
+        # The database's own place counts before its copies.
+        source = next((place for place in heard if place.is_own), heard[0])
+        words += f"{read} from {source.name}. What {' and '.join(silent)} holds now is not known."
+    else:
+        words += f"{read}." if read else " Nothing could be read so far."
+    yield Risk("as-of", Severity.WARNS, words)
 
 
 def _of_moment(whole: Sequence[BackupFacts], moment: datetime) -> Iterator[Risk]:

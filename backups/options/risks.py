@@ -99,13 +99,13 @@ def of_place(
             Severity.WARNS,
             f"{place.name} did not answer when it was asked just now.",
         )
-    for busy in place.busy:
-        if busy.meets(at, fetch.high):
+    for window in place.windows:
+        if window.meets(at, fetch.high):
             yield Risk(
                 "saturation-ahead",
                 Severity.WARNS,
-                f"{place.name} gave {busy.share:.0%} of its usual speed from {busy.words}, seen on "
-                f"{busy.days} days; the fetch may run into it.",
+                f"Saturation window ahead: {place.name} is busy {window.words}. The fetch may run "
+                "into it; the times reckon with that.",
             )
     if basis == NEVER_BASIS:
         yield Risk(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from backups.estimate import Learned
-from backups.options.saturation import Busy
+from backups.saturation import Window
 
 
 class Point(StrEnum):
@@ -110,6 +110,8 @@ class BackupFacts:
     missing: str = ""
     until_at: datetime | None = None
     is_logical: bool = False
+    # Built on others: ``stored_bytes`` counts these as well.
+    is_incremental: bool = False
     # Copies whose log leads further, and up to when, by the ids of the places.
     elsewhere: Mapping[int, datetime] = field(default_factory=dict)
 
@@ -130,7 +132,7 @@ class PlaceFacts:
     name: str
     is_own: bool
     learned: Learned
-    busy: Sequence[Busy] = ()
+    windows: Sequence[Window] = ()
     is_silent: bool = False
 
 
