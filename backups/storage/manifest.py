@@ -24,6 +24,7 @@ from backups.storage.values import MIB, ObjectRef, Place
 # A manifest of more hashes than this would itself be long to fetch: then blocks are longer.
 MOST_HASHES = 256 * 1024
 TRIES = 3
+_MANIFESTS = "highwater/manifests/"
 OUTAGE_SECONDS = 1800
 
 
@@ -100,7 +101,7 @@ def read_manifest(bucket: Reader, key: str) -> Manifest:
         try:
             document = json.loads(bucket.read(key))
             if _is_sound(document):
-                return _manifest(document)
+                return _manifest(document, lambda each: _moved(each, key))
         except ObjectMissing:
             return NO_MANIFEST
         except (ValueError, KeyError, TypeError):
@@ -109,14 +110,24 @@ def read_manifest(bucket: Reader, key: str) -> Manifest:
     raise ObjectDamaged(f"{key}: the manifest is not what was written")
 
 
-def _manifest(document: Mapping[str, Any]) -> Manifest:
-    entries = document["objects"]
+def _manifest(document: Mapping[str, Any], moved: Callable[[str], str]) -> Manifest:
+    entries = [(moved(entry["key"]), entry) for entry in document["objects"]]
     return Manifest(
-        objects={
-            e["key"]: ObjectRef(key=e["key"], size=e["size"], etag=e["etag"]) for e in entries
-        },
-        hashes={e["key"]: tuple(e[_name_of_hashes(e)]) for e in entries},
+        objects={key: ObjectRef(key=key, size=e["size"], etag=e["etag"]) for key, e in entries},
+        hashes={key: tuple(e[_name_of_hashes(e)]) for key, e in entries},
     )
+
+
+def _moved(key: str, own_key: str) -> str:
+    """Return an object's key in this place: its manifest may have been copied from another one."""
+    if _MANIFESTS not in own_key:
+        return key
+    server = own_key.split("/")[-2]
+    for folder in (f"backup/{server}/", f"{server}/base/", f"{server}/dumps/"):
+        at = key.find(folder)
+        if at == 0 or (at > 0 and key[at - 1] == "/"):
+            return own_key.partition(_MANIFESTS)[0] + key[at:]
+    return key
 
 
 def _is_sound(document: Mapping[str, Any]) -> bool:

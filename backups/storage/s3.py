@@ -11,8 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote_plus
 
+from backups.errors import ObjectChanged
 from backups.storage.answers import PassingTrouble, meaning_of
-from backups.storage.values import Credentials, ObjectRef, Place, has_strong_etag, plain_etag
+from backups.storage.values import (
+    Credentials,
+    ObjectRef,
+    Place,
+    has_strong_etag,
+    is_same_etag,
+    plain_etag,
+)
 from backups.storage.wire import ERROR_BODY_LIMIT, OK, REDIRECTED, Exchange, Wire
 
 __all__ = ["Bucket", "Credentials", "ObjectRef", "Page", "PassingTrouble", "Place"]
@@ -153,9 +161,23 @@ class Bucket:
                 start += read
                 yield bytes(buffer[:read])
 
+    @contextmanager
+    def reading(self, ref: ObjectRef, start: int, stop: int) -> Iterator[Exchange]:
+        """Ask for bytes ``start`` to ``stop`` of exactly that object, and give the answer to read.
+
+        :raises PassingTrouble: when it does not come, or something else than asked for does
+        :raises ObjectChanged: if the object is not the one that was looked at
+        """
+        asked = {"Range": f"bytes={start}-{stop - 1}"}
+        if has_strong_etag(ref.etag):
+            asked["If-Match"] = f'"{ref.etag}"'
+        with self._answered("GET", ref.key, ref.key, headers=asked) as exchange:
+            _require_range(exchange, ref, start, stop)
+            yield exchange
+
     def ask(
         self, exchange: Exchange, method: str, key: str, what: str, *, query: str = "",
-        headers: Mapping[str, str] | None = None, body: bytes = b"",
+        headers: Mapping[str, str] | None = None, body: bytes | bytearray = b"",
     ) -> None:  # fmt: skip
         """Ask, and return once a success has begun to come."""
         exchange.ask(method, key, self.credentials(), query=query, headers=headers, body=body)
@@ -174,6 +196,25 @@ class Bucket:
             yield exchange
         finally:
             exchange.close()
+
+
+def _require_range(exchange: Exchange, ref: ObjectRef, start: int, stop: int) -> None:
+    etag = plain_etag(exchange.headers.get("etag", ""))
+    if etag and ref.etag and not is_same_etag(etag, ref.etag):
+        # Not every storage looks at If-Match.
+        raise ObjectChanged(f"{ref.key}: its ETag is {etag}, and not {ref.etag} any more")
+    said = exchange.headers.get("content-range", "")
+    if said == f"bytes {start}-{stop - 1}/{ref.size}":
+        return
+    if exchange.status == OK and (start, stop) == (0, ref.size) and not said:
+        # All of it was asked for, and all of it comes, if it is as long as it was.
+        length = exchange.headers.get("content-length", str(ref.size))
+        if length == str(ref.size):
+            return
+    whole = said.rpartition("/")[2]
+    if whole.isdecimal() and int(whole) != ref.size:
+        raise ObjectChanged(f"{ref.key}: {whole} bytes long, and not {ref.size}")
+    raise PassingTrouble("error", f"{ref.key}: something else than asked for came")
 
 
 def _moment(said: str) -> datetime | None:

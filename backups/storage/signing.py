@@ -21,7 +21,7 @@ def signed_headers(
     path: str,
     query: str,
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes | bytearray,
     *,
     credentials: Credentials,
     region: str,

@@ -13,7 +13,7 @@ import termios
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 20.0
 HEAD_LIMIT = 64 * 1024
+# What is handed to a connection at a time.
+SENT_BYTES = 256 * 1024
 ERROR_BODY_LIMIT = 64 * 1024
 NO_BODY = {204, 304}
 OK, REDIRECTED = 200, 300
@@ -68,6 +70,8 @@ class Wire:
         self._idle: list[tuple[socket.socket, float]] = []
         self._lock = threading.Lock()
         self._is_closed = False
+        # When a byte of what was asked for last came, of a monotonic clock, whoever asked for it.
+        self.heard_at = 0.0
         # Whoever forgets to close it leaves no open sockets behind.
         weakref.finalize(self, _close_all, self._idle)
 
@@ -80,10 +84,10 @@ class Wire:
         return f"{self._path}/{quote(key, safe='/-_.~')}"
 
     def signed(
-        self, method: str, key: str, *, query: str, headers: Mapping[str, str], body: bytes,
-        credentials: Credentials,
-    ) -> bytes:  # fmt: skip
-        """Return a request as it goes over the wire."""
+        self, method: str, key: str, *, query: str, headers: Mapping[str, str],
+        body: bytes | bytearray, credentials: Credentials,
+    ) -> Sequence[bytes | bytearray]:  # fmt: skip
+        """Return a request as it goes over the wire, a long body as it is: nothing is copied."""
         path = self.path_of(key)
         signed = signed_headers(
             method, path, query, {"Host": self.authority, **headers}, body,
@@ -92,9 +96,10 @@ class Wire:
         target = f"{path}?{query}" if query else path
         lines = [f"{method} {target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in signed.items()]
-        if body or method == "PUT":
+        if body or method in {"PUT", "POST"}:
             lines.append(f"Content-Length: {len(body)}")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode()
+        return [head + body] if len(body) < SENT_BYTES else [head, body]
 
     def kept_connection(self) -> socket.socket | None:
         """Take a connection that an earlier request has left in good order."""
@@ -148,7 +153,7 @@ class Exchange:
 
     def ask(
         self, method: str, key: str, credentials: Credentials, *, query: str = "",
-        headers: Mapping[str, str] | None = None, body: bytes = b"",
+        headers: Mapping[str, str] | None = None, body: bytes | bytearray = b"",
     ) -> None:  # fmt: skip
         """Send the request and wait for the answer's head: see ``status`` and ``headers``.
 
@@ -235,9 +240,13 @@ class Exchange:
             if self._is_cancelled:
                 raise EOFError
 
-    def _send(self, message: bytes, method: str) -> None:
+    def _send(self, message: Sequence[bytes | bytearray], method: str) -> None:
         assert self._socket is not None
-        self._socket.sendall(message)
+        for piece in message:
+            left = memoryview(piece)
+            while left:
+                # The limit on silence is on each piece: sendall would have it on the whole body.
+                left = left[self._socket.send(left[:SENT_BYTES]) :]
         self._read_head()
         while 100 <= self.status < OK:  # noqa: PLR2004 - HTTP's interim answers
             self._read_head()
@@ -268,6 +277,7 @@ class Exchange:
 
     def _receive(self, buffer: memoryview) -> int:
         if len(self._ahead):
+            self._hear()
             taken = min(len(buffer), len(self._ahead))
             buffer[:taken] = self._ahead[:taken]
             self._ahead = self._ahead[taken:]
@@ -275,7 +285,14 @@ class Exchange:
         assert self._socket is not None
         read = self._socket.recv_into(buffer)
         self.received += read
+        if read:
+            self._hear()
         return read
+
+    def _hear(self) -> None:
+        # A refusal is no sign that the storage gives what it is asked for.
+        if OK <= self.status < REDIRECTED:
+            self.wire.heard_at = time.monotonic()
 
     def _read_chunk(self, buffer: memoryview) -> int:
         """Read within a chunk; ``_left`` is what is left of it."""
