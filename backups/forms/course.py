@@ -61,9 +61,7 @@ class CourseForm(DeskForm):
     target_at = LocalTimeField(
         label=_("Moment, in UTC"),
         required=False,
-        widget=forms.DateTimeInput(
-            attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"
-        ),
+        seconds=True,
         help_text=_("Only for a moment: everything up to it comes back."),
     )
     backup = forms.ModelChoiceField(

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from backups.models import Database
+from backups.operations import MOST_WORDS
 from backups.options import RecoveryOption
 from incidents import queries
 from incidents.forms.fields import DeskForm, LocalTimeField
@@ -23,9 +24,7 @@ class MomentForm(DeskForm):
     at = LocalTimeField(
         label=_("Back to a moment, in UTC"),
         required=False,
-        widget=forms.DateTimeInput(
-            attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"
-        ),
+        seconds=True,
         help_text=_("Just before a table was dropped, for example. Empty: as late as can be."),
     )
 
@@ -48,6 +47,11 @@ class ObjectivesForm(DeskForm):
         min_value=1,
         max_value=60 * 24 * 366,
         help_text=_("Empty: nothing is said."),
+    )
+    why = forms.CharField(
+        label=_("Why"),
+        max_length=MOST_WORDS,
+        help_text=_("Stands in the history of the policy."),
     )
 
     @classmethod

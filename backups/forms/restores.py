@@ -36,9 +36,7 @@ class RestoreForm(DeskForm):
     target_at = LocalTimeField(
         label=_("Moment, in UTC"),
         required=False,
-        widget=forms.DateTimeInput(
-            attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"
-        ),
+        seconds=True,
         help_text=_("Everything up to it comes back; what was written later does not."),
     )
     target = forms.ModelChoiceField(

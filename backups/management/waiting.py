@@ -19,7 +19,9 @@ def told(job: RestoreJob) -> str:
     if job.waiting_for:
         words.append(f"waiting for the {job.waiting_for}")
     if job.eta_low_at and job.eta_high_at:
-        words.append(f"done between {job.eta_low_at:%H:%M:%S} and {job.eta_high_at:%H:%M:%S} UTC")
+        low, high = job.eta_low_at, job.eta_high_at
+        ends = "%H:%M" if low.date() == high.date() else "%Y-%m-%d %H:%M"
+        words.append(f"done between {low:%Y-%m-%d %H:%M} and {high:{ends}} UTC")
     if job.state == JobState.SUCCEEDED and job.data_until_at:
         how = "verified" if job.accepted_at is None else "opened although checks failed"
         words.append(f"{how}, everything up to {job.data_until_at:%Y-%m-%d %H:%M:%S.%f} UTC")

@@ -50,7 +50,9 @@ def silent_places(*, database_id: int, at: datetime) -> list[int]:
 
     What is heard is on record then. Takes ``LOOK_SECONDS`` at most.
     """
-    look = runner.look_at_archive(database_id=database_id, at=at, budget_seconds=LOOK_SECONDS)
+    look = runner.look_at_archive(
+        database_id=database_id, at=at, budget_seconds=LOOK_SECONDS, waits_for_copies=True
+    )
     return sorted(look.faults)
 
 

@@ -1,4 +1,4 @@
-"""Registering what is protected, where its backups lie, and where it can come back."""
+"""Registering what is protected, and where it can come back."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,8 +12,6 @@ from backups.models import (
     Database,
     EngineName,
     RecoveryTarget,
-    StorageLocation,
-    StorageRole,
     Tenant,
     TenantRestore,
 )
@@ -33,51 +31,6 @@ class NotRegistrable(Refused):
 class TenantComesBack(Refused):
     code = "tenant-comes-back"
     message = "A restore is to bring this tenant back. Wait until it is over, or cancel it."
-
-
-def register_storage_location(
-    *,
-    name: str,
-    bucket: str,
-    credentials_reference: str,
-    endpoint: str = "",
-    region: str = "us-east-1",
-    prefix: str = "",
-    uses_path_style: bool = True,
-    role: StorageRole = StorageRole.PRIMARY,
-    provider: str = "",
-    at: datetime,
-) -> StorageLocation:
-    """Register a bucket; its credentials are named (``settings:``, ``env:``, ``file:``).
-
-    :raises NotRegistrable: if it cannot be registered like this, saying why
-    """
-    return _registered(
-        StorageLocation(
-            name=name,
-            bucket=bucket,
-            credentials_reference=credentials_reference,
-            endpoint=endpoint,
-            region=region,
-            prefix=prefix.strip("/"),
-            uses_path_style=uses_path_style,
-            role=role,
-            provider=provider,
-            registered_at=at,
-        )
-    )
-
-
-def move_storage_location(*, location_id: int, endpoint: str) -> StorageLocation:
-    """Reach a bucket through another endpoint from now on: a replica, a proxy, a new address.
-
-    Work that is under way goes on through the one it began with.
-
-    :raises NotRegistrable: if it is no address, saying why
-    """
-    location = StorageLocation.objects.get(pk=location_id)
-    location.endpoint = endpoint
-    return _registered(location)
 
 
 def register_database(
@@ -104,7 +57,7 @@ def register_database(
     :raises NotRegistrable: if it cannot be registered like this, saying why
     """
     with transaction.atomic():
-        database = _registered(
+        database = registered(
             Database(
                 name=name,
                 engine=engine,
@@ -140,27 +93,6 @@ def set_copies(*, database_id: int, copy_ids: Iterable[int]) -> Database:
     return database
 
 
-def set_objectives(
-    *,
-    database_id: int,
-    may_lose: timedelta | None,
-    back_within: timedelta | None,
-    at: datetime,
-) -> Database:
-    """Say how much data may be lost at most, and within which time a database has to be back.
-
-    Ways back are held against both; None says nothing.
-    """
-    with transaction.atomic():
-        database = Database.objects.select_for_update().get(pk=database_id)
-        database.recovery_point_objective = may_lose
-        database.recovery_time_objective = back_within
-        database.save(update_fields=["recovery_point_objective", "recovery_time_objective"])
-        # From it follows at which age a backup is too old.
-        runner.tell_proof(database, at=at)
-    return database
-
-
 def set_proof_terms(
     *,
     database_id: int,
@@ -180,7 +112,7 @@ def set_proof_terms(
         database.public_name = public_name
         database.backup_stale_after = backup_stale_after
         database.proof_stale_after = proof_stale_after
-        _registered(database)
+        registered(database)
         runner.tell_proof(database, at=at)
     return database
 
@@ -230,7 +162,7 @@ def register_recovery_target(
 
     :raises NotRegistrable: if it cannot be registered like this, saying why
     """
-    return _registered(
+    return registered(
         RecoveryTarget(
             name=name,
             port=port,
@@ -286,7 +218,7 @@ def unregister_tenant(*, tenant_id: int) -> None:
 def _new_tenant(
     database_id: int, name: str, public_code: str, *, priority: int = 100, at: datetime
 ) -> Tenant:
-    return _registered(
+    return registered(
         Tenant(
             database_id=database_id,
             name=name,
@@ -303,7 +235,11 @@ def _introduce(tenants: Sequence[Tenant], *, at: datetime) -> list[Known]:
     return record.register_tenants(names=names, at=at)
 
 
-def _registered(row: Row) -> Row:
+def registered(row: Row) -> Row:
+    """Keep a row that holds to the rules of its table.
+
+    :raises NotRegistrable: if it does not, saying why
+    """
     try:
         # The constraints of the tables are the rules; their sentences say what is wrong.
         row.full_clean()

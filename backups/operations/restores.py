@@ -164,6 +164,10 @@ def _queue(job: RestoreJob, decision: Decision | None, *, by_worker: bool, at: d
             job.save(force_insert=True)
             if decision is not None:
                 keep_decision(job, decision, at=at)
+            elif job.reasons and job.brings_forward_id is None:
+                # The rest of a staged recovery is asked for with its first part, for one reason.
+                words = f"Decided to restore {job.database} to {job.target}."
+                note_decision(job, words, job.reasons, by=None, at=at)
             if job.state == JobState.QUEUED:
                 runner.tell_queued(job, at=at)
                 if by_worker:
@@ -270,16 +274,7 @@ def _cancel(restore_id: int, *, at: datetime) -> RestoreJob:
             raise queries.NotRegistered(f"There is no restore number {restore_id}.")
         if job.is_over:
             raise NotCancellable
-        job.cancel_requested_at = job.cancel_requested_at or at
-        if job.state != JobState.RUNNING:
-            job.state, job.queued_at, job.ended_at = JobState.QUEUED, at, None
-            job.failure_code = job.failure_advice = ""
-        job.save(
-            update_fields=[
-                "cancel_requested_at", "state", "queued_at", "ended_at", "failure_code",
-                "failure_advice",
-            ]
-        )  # fmt: skip
+        job.ask_to_end(at=at)
         send(job)
         # What was to follow into its cluster has nowhere to go.
         for later in job.later_parts.unfinished().values_list("pk", flat=True):

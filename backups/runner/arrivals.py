@@ -8,11 +8,10 @@ from backups.engines.base import BackupRecord, ReadsBack
 from backups.engines.postgres import Postgres
 from backups.steps import Step
 from backups.storage.fetch import MIB, PART_BYTES, Fetcher, FetchItem
-from backups.storage.relay import Relay
+from backups.storage.relay import Relay, RelayStatus
 
 # So much is under way before the reader: enough for a storage that stalls, little for a disk.
 AHEAD_BYTES = 512 * MIB
-QUIET_SECONDS = 5.0
 
 
 class Stream:
@@ -29,7 +28,9 @@ class Stream:
         self._tell = tell
         self._items = {fetcher.path_of(item): item for item in items}
         self._total = sum(item.ref.size for item in items)
-        self._passed = 0
+        # Up to where each file was let go, so that it does not count any more as lying here.
+        self._passed = dict.fromkeys(self._items, 0)
+        self._done = 0
         for path, item in self._items.items():
             fetcher.held(item, 0, 0)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,41 +42,61 @@ class Stream:
         self._fetcher.want(item, start, min(start + AHEAD_BYTES, item.ref.size))
         began = time.monotonic()
         while not self._fetcher.wait(item, start, stop, seconds=0.5):
-            waits = time.monotonic() - began > QUIET_SECONDS
-            self._tell(self.step("storage" if waits else ""))
+            self._tell(self.step(self._fetcher.waits_for(began)))
 
     def used(self, path: Path, stop: int) -> None:
         item = self._items[path]
         # Whole parts only: of one that lacks a beginning, all is fetched again.
-        self._fetcher.forget(item, 0, stop // PART_BYTES * PART_BYTES)
+        passed = stop // PART_BYTES * PART_BYTES
+        self._fetcher.forget(item, 0, passed)
+        self._passed[path] = max(self._passed[path], passed)
 
-    def step(self, waiting: str = "", *, done: int | None = None) -> Step:
-        """Return how far the reader is, with what happened on the way."""
-        self._passed = self._passed if done is None else done
+    def step(self, waiting: str = "") -> Step:
+        """Return how much has arrived, with what happened on the way."""
+        self._done = max(self._done, sum(map(self._come_of, self._items)))
         return Step(
-            done=self._passed,
+            done=self._done,
             total=self._total,
             waiting=waiting,
             counters=self._fetcher.counters(),
         )
 
+    def _come_of(self, path: Path) -> int:
+        item, passed = self._items[path], self._passed[path]
+        if passed >= item.ref.size:
+            # Nothing of it lies here any more, and it is not to be begun again.
+            return item.ref.size
+        return min(passed + self._fetcher.arrived(item), item.ref.size)
+
 
 def read_back(
     engine: ReadsBack, backup: BackupRecord, postgres: Postgres, relay: Relay, *, total: int
 ) -> Iterator[Step]:
-    """Let the backup tool read a backup of ``total`` bytes through the relay."""
-    before = relay.status().served_bytes
-    moved_at, last = time.monotonic(), -1
+    """Let the backup tool read a backup of ``total`` bytes through the relay.
+
+    Counted is what came, or what the tool was given where that is more: it may lie here already.
+    """
+    served, came = _figures(relay.status())
+    done = 0
+    waits_since: float | None = None
     for _alive in engine.read_back(backup, postgres):
         status = relay.status()
-        done = min(status.served_bytes - before, total)
-        if done != last:
-            moved_at, last = time.monotonic(), done
-        waits = status.waiting and time.monotonic() - moved_at > QUIET_SECONDS
+        now_served, now_came = _figures(status)
+        done = min(max(done, now_served - served, now_came - came), total)
+        if not status.waiting:
+            waits_since = None
+        elif waits_since is None:
+            waits_since = time.monotonic()
         yield Step(
             done=done,
             total=total,
-            waiting="storage" if waits else "",
+            waiting="" if waits_since is None else relay.fetcher.waits_for(waits_since),
             counters=status.counters,
         )
     yield Step(done=total, total=total)
+
+
+def _figures(status: RelayStatus) -> tuple[int, int]:
+    """Return how many bytes the relay has given out, and how many of use came to it."""
+    counters = status.counters
+    return status.served_bytes, counters.get("bytes_wire", 0) - counters.get("bytes_wasted", 0)

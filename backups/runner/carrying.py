@@ -7,7 +7,8 @@ from django.db.models import Max
 
 from backups.engines.postgres import PostgresFailed
 from backups.errors import CredentialsMissing, EngineFailed
-from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob
+from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob, RestorePhase
+from backups.models.tenants import DONE
 from backups.runner.credentials import redacted, storage_credentials
 from backups.runner.forward import leave_open_cluster
 from backups.runner.lanes import TenantsUnfinished
@@ -208,9 +209,18 @@ class _Carrying:
         self._fail(failure)
 
     def _release(self, state: JobState, **values: object) -> bool:
+        values |= self._turns()
         return RestoreJob.objects.all().release(
             self._job.pk, worker=self._lease.worker, state=state, at=self._now(), **values
         )
+
+    def _turns(self) -> dict[str, int]:
+        """Return how many tenants are back, by their own rows; what was told last may be older."""
+        job = self._job
+        if job.phase != RestorePhase.TENANTS or not (total := job.tenant_restores.count()):
+            return {}
+        job.done, job.total = job.tenant_restores.filter(state__in=DONE).count(), total
+        return {"done": job.done, "total": total}
 
     def _end_attempt(self, outcome: AttemptOutcome, **values: object) -> None:
         RestoreAttempt.objects.filter(pk=self._attempt.pk, outcome=AttemptOutcome.RUNNING).update(

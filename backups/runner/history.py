@@ -15,6 +15,7 @@ from backups.models import (
     TenantRestore,
     TenantRestoreState,
 )
+from backups.queries.weather import windows_of
 
 MEASURED_FOR = timedelta(days=42)
 REMEMBERED_FOR = timedelta(days=365)
@@ -56,6 +57,7 @@ def history_of(
             for amount, unit in [_amount(step, tenants)]
         ],
         samples=_samples(place_id, at=at),
+        windows=windows_of([place_id], at=at, since=at - MEASURED_FOR)[place_id],
     )
 
 

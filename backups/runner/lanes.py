@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.db import connection
-from django.db.models import Count, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count
 
 from backups.engines.dumps import Server
 from backups.engines.dumps.server import ServerUnreachable
@@ -57,12 +56,10 @@ class TenantsUnfinished(EngineFailed):
 
 @dataclass(slots=True)
 class Tally:
-    """How many tenants there are, how many of them are dealt with, and what is left, in bytes."""
+    """How many tenants there are, and how many of them are dealt with."""
 
     total: int = 0
     done: int = 0
-    left_bytes: int = 0
-    done_bytes: int = 0
 
 
 def bring_back(
@@ -238,10 +235,11 @@ class Lanes:
                     return
                 try:
                     self._carry(row)
+                    # First told, then let go of: ``_count`` goes by that.
+                    self._ended.put(row)
                 finally:
                     with self._shared.lock:
                         self._shared.reserved.pop(row.pk, None)
-                self._ended.put(row)
         except Stopped:
             pass
         except BaseException as fault:  # noqa: BLE001 - told by the thread that waits for us
@@ -352,33 +350,32 @@ class Lanes:
         for row in left.exclude(kept_as=""):
             self._way.drop_former(row)
 
-    def _take_news(self, *, wait: bool) -> None:
-        """Count those that ended since the last look, without asking the table."""
-        try:
+    def _take_news(self, *, wait: bool) -> set[int]:
+        """Count those that ended since the last look, without asking the table; return them."""
+        ended = set()
+        with suppress(queue.Empty):
             row = self._ended.get(timeout=TICK_SECONDS) if wait else self._ended.get_nowait()
             while True:
-                if row.state not in (TenantRestoreState.WAITING, TenantRestoreState.RESTORING):
+                # One that was put back may be under way again.
+                if row.state != TenantRestoreState.WAITING:
+                    ended.add(row.pk)
                     self.tally.done += row.state in DONE
-                    self.tally.done_bytes += row.size_bytes or 0
-                    self.tally.left_bytes -= row.size_bytes or 0
                 row = self._ended.get_nowait()
-        except queue.Empty:
-            return
+        return ended
 
     def _count(self) -> None:
-        self._take_news(wait=False)
-        found = (
-            self._rows()
-            .values("state")
-            .annotate(count=Count("pk"), bytes=Coalesce(Sum("size_bytes"), 0))
-        )
-        by_state = {each["state"]: each for each in persistently(lambda: list(found), self._stop)}
-        to_do = (TenantRestoreState.WAITING, TenantRestoreState.RESTORING)
-        self.tally.total = sum(each["count"] for each in by_state.values())
-        self.tally.done = sum(by_state[state]["count"] for state in DONE if state in by_state)
-        self.tally.left_bytes = sum(by_state[s]["bytes"] for s in to_do if s in by_state)
-        everything = sum(each["bytes"] for each in by_state.values())
-        self.tally.done_bytes = everything - self.tally.left_bytes
+        """Count anew, from the table, all but those that a lane carries just now.
+
+        Such a one may be back by its row and not told yet: counted here, and again when it is
+        told, it would stand for two. No lane takes another one meanwhile.
+        """
+        with self._shared.lock:
+            carried = set(self._shared.reserved)
+            carried -= self._take_news(wait=False)
+            rows = self._rows().exclude(pk__in=carried).order_by().values_list("state")
+            counted = dict(persistently(lambda: list(rows.annotate(count=Count("pk"))), self._stop))
+        self.tally.total = sum(counted.values()) + len(carried)
+        self.tally.done = sum(counted.get(state, 0) for state in DONE)
 
     def _unfinished(self) -> TenantsUnfinished:
         left = self._rows().undecided().select_related("tenant").in_order()

@@ -31,16 +31,21 @@ class Look:
     faults: Mapping[int, EngineFailed]
 
 
-def look_at_archive(*, database_id: int, at: datetime, budget_seconds: float) -> Look:
+def look_at_archive(
+    *, database_id: int, at: datetime, budget_seconds: float, waits_for_copies: bool = False
+) -> Look:
     """Ask the storage of a database and its copies at once, and write down what they hold.
 
     What the database's own storage says counts; only if it gives no answer in time, the first copy
     that does. If none does, what was known before stays. Takes a little longer than the budget at
-    most.
+    most. Only with ``waits_for_copies`` a copy has all of that time: else it has to answer soon
+    after the database's own storage, and its absence from the answers says little.
     """
     database = Database.objects.select_related("storage").get(pk=database_id)
     places = [database.storage, *database.copies.order_by("name")]
-    answers = _ask(database, places, budget_seconds=budget_seconds)
+    answers = _ask(
+        database, places, budget_seconds=budget_seconds, waits_for_copies=waits_for_copies
+    )
     readings = [
         (place.pk, answer) for place in places if isinstance(answer := answers[place.pk], Reading)
     ]
@@ -68,7 +73,11 @@ def _note_further(reading: Reading, copy: Reading, copy_id: int) -> None:
 
 
 def _ask(
-    database: Database, places: list[StorageLocation], *, budget_seconds: float
+    database: Database,
+    places: list[StorageLocation],
+    *,
+    budget_seconds: float,
+    waits_for_copies: bool,
 ) -> Mapping[int, Answer]:
     known = known_sizes(database)
     heard: queue.SimpleQueue[tuple[int, Answer]] = queue.SimpleQueue()
@@ -100,6 +109,7 @@ def _ask(
         except queue.Empty:
             break
         answers[pk] = answer
-        if pk == database.storage_id and isinstance(answer, Reading):
+        is_own = pk == database.storage_id
+        if is_own and isinstance(answer, Reading) and not waits_for_copies:
             deadline = min(deadline, time.monotonic() + _GRACE_SECONDS)
     return answers

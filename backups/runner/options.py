@@ -1,8 +1,7 @@
 """The facts of an options board, from the rows: quick, and as fresh as they were last read."""
 
 import os
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from datetime import datetime
 
 from backups.engines import registry
@@ -14,13 +13,11 @@ from backups.models import (
     JobState,
     RecoveryTarget,
     RestoreJob,
-    StorageLocation,
-    StorageMeasurement,
 )
-from backups.options import BackupFacts, Facts, PlaceFacts, Strategy, TargetFacts, busy_hours
-from backups.options.saturation import Measured
+from backups.options import BackupFacts, Facts, PlaceFacts, Strategy, TargetFacts
+from backups.queries.weather import windows_of
 from backups.runner.checking import readings
-from backups.runner.history import MEASURED_FOR, TENANT_BYTES, history_of
+from backups.runner.history import TENANT_BYTES, history_of
 
 # Older backups are one read of the list away; nobody chooses among hundreds at night.
 MOST_BACKUPS = 30
@@ -71,6 +68,7 @@ def _backups(database: Database) -> list[BackupFacts]:
             missing=row.log_missing,
             until_at=row.reaches_until_at,
             is_logical=row.kind == BackupKind.LOGICAL,
+            is_incremental=row.kind == BackupKind.INCREMENTAL,
             elsewhere={
                 int(place): datetime.fromisoformat(until)
                 for place, until in row.reaches_elsewhere.items()
@@ -82,36 +80,18 @@ def _backups(database: Database) -> list[BackupFacts]:
 
 def _places(database: Database, silent_ids: Collection[int], *, at: datetime) -> list[PlaceFacts]:
     places = [database.storage, *database.copies.order_by("name")]
-    measured = _measured(places, at=at)
+    windows = windows_of([place.pk for place in places], at=at)
     return [
         PlaceFacts(
             id=place.pk,
             name=place.name,
             is_own=place.pk == database.storage_id,
             learned=learn(history_of(database.pk, place_id=place.pk, target_id=None, at=at), at=at),
-            busy=busy_hours(measured.get(place.pk, ())),
+            windows=windows[place.pk],
             is_silent=place.pk in silent_ids,
         )
         for place in places
     ]
-
-
-def _measured(
-    places: Sequence[StorageLocation], *, at: datetime
-) -> Mapping[int, Sequence[Measured]]:
-    found: dict[int, list[Measured]] = defaultdict(list)
-    rows = StorageMeasurement.objects.filter(
-        location__in=places, measured_at__gt=at - MEASURED_FOR, measured_at__lte=at
-    ).order_by("measured_at")
-    for row in rows:
-        found[row.location_id].append(
-            Measured(
-                at=row.measured_at,
-                rate=row.bytes / row.seconds,
-                refused=row.errors / row.requests if row.requests else 0.0,
-            )
-        )
-    return found
 
 
 def _targets() -> list[TargetFacts]:

@@ -11,6 +11,7 @@ from backups import estimate
 from backups.models import Estimate, RestoreJob, RestorePhase, TenantRestore
 from backups.models.tenants import DONE
 from backups.runner.history import history_of, tenant_bytes
+from backups.runner.inherited import inherited
 from backups.steps import Step
 from incidents.calm import Given, calmed
 
@@ -58,7 +59,11 @@ class Outlook:
         self._keep_again_at = _EVER
         self._told: estimate.Forecast | None = None
         self._told_at: datetime | None = None
-        self._given: Given | None = None
+        self._before = inherited(job)
+        self._given = self._before.given if self._before else None
+        self._held_basis = self._before.basis if self._before else ""
+        # Whether that still stands, because this attempt could not tell anything yet.
+        self._holds = self._before is not None
         # How long the tenants that are dealt with one by one still take.
         self.tenants: estimate.Remaining | None = None
 
@@ -70,10 +75,21 @@ class Outlook:
         self._keep_again_at = _EVER
         self._told = self.tenants = None
 
+    def _go_on(self, done: int) -> None:
+        """Begin with what the lost attempt measured in this phase, as if no time lay between."""
+        before, self._before = self._before, None
+        if before is not None and len(before.points) > 1:
+            now = self._clock()
+            self._track.go_on([(now + seconds, done + more) for seconds, more in before.points])
+
     def note(self, step: Step) -> None:
         """Take down how far the phase is."""
-        if self._phase != RestorePhase.TENANTS:
-            self._track.note(self._clock(), step.done)
+        # A step without a total, or one that waits for room, does not say how much is done.
+        if self._phase == RestorePhase.TENANTS or step.total is None or step.waiting == "disk":
+            return
+        if self._before is not None and self._before.given.phase == self._phase:
+            self._go_on(step.done)
+        self._track.note(self._clock(), step.done)
 
     def look(self, step: Step, *, at: datetime) -> Given | None:
         """Return the range that people are given; None while nothing can be told.
@@ -83,12 +99,13 @@ class Outlook:
         """
         if step.total is None or self._phase not in _ORDER[:-1]:
             self._told = self.tenants = None
-            return None
+            return self._held(step, at=at)
         is_new = self._clock() >= self._look_again
         if is_new:
             self._look(step.total - step.done, at=at)
         if self._told is None or self._told_at is None:
-            return None
+            return self._held(step, at=at)
+        self._holds = False
         given = calmed(
             self._given,
             low_at=_later(self._told_at, self._told.low80),
@@ -104,20 +121,31 @@ class Outlook:
     @property
     def basis(self) -> str:
         """What the last forecast rests on."""
+        if self._holds:
+            return self._held_basis
         return self._told.basis if self._told else ""
+
+    def _held(self, step: Step, *, at: datetime) -> Given | None:
+        """Return what the lost attempt gave, until this one can tell or has cause for silence."""
+        given = self._given
+        if not self._holds or given is None or step.waiting or at > given.high_at:
+            return None
+        return calmed(given, low_at=given.low_at, high_at=given.high_at, phase=given.phase, at=at)
 
     def _look(self, left: int, *, at: datetime) -> None:
         works = self._works(left)
         rests = self._rests(at)
         now = self._clock()
         self._told, self._told_at = None, at
+        still = self._track.still_seconds(now)
+        self._holds = self._holds and rests is not None and not still
         if rests is not None:
             standing = estimate.Standing(
                 at=at,
                 left=works,
                 windows=self._track.windows(),
                 outages=self._track.outages(),
-                still_seconds=self._track.still_seconds(now),
+                still_seconds=still,
                 rests=rests,
             )
             try:

@@ -63,11 +63,21 @@ def clear_away(job: RestoreJob) -> None:
     if job.moved_from is not None and job.moved_from.queue == job.target.queue:
         clear_former_place(job)
     workspace, directory = workspace_of(job), directory_of(job)
+    if job.is_scratch:
+        # Opened or not, it was never handed over.
+        clear_scratch(job)
+        return
     if workspace.has_passed("opened") or not directory.is_ours():
         workspace.drop_stage()
         return
     clear_directory(job, job.target)
     shutil.rmtree(workspace.folder, ignore_errors=True)
+
+
+def clear_scratch(job: RestoreJob) -> None:
+    """Take a cluster away that was restored for a drill. It was never handed over to anybody."""
+    clear_directory(job, job.target)
+    shutil.rmtree(workspace_of(job).folder, ignore_errors=True)
 
 
 def left_places(*, at: datetime) -> list[tuple[int, str]]:

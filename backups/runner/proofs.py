@@ -33,11 +33,15 @@ def tell_proof(database: Database, *, at: datetime) -> None:
             ),
             proven_at=proven.ended_at if proven else None,
             proven_stale_after=database.proof_stale_after or PROVEN_STALE_AFTER,
-            proven_how=ProvenHow.RESTORE if proven else None,
+            proven_how=_how(proven) if proven else None,
             proven_until_at=proven.data_until_at if proven else None,
         ),
         at=at,
     )
+
+
+def _how(proven: RestoreJob) -> ProvenHow:
+    return ProvenHow.DRILL if proven.is_scratch else ProvenHow.RESTORE
 
 
 def _newest_proof(database: Database) -> RestoreJob | None:

@@ -29,6 +29,7 @@ from backups.runner import checking, forward
 from backups.runner.arrivals import AHEAD_BYTES, Stream, read_back
 from backups.runner.disks import with_room
 from backups.runner.ground import Ground
+from backups.runner.patience import only_long, told_after_seconds
 from backups.runner.places import clear_former_place, directory_of, workspace_of
 from backups.runner.planning import make_plan, require_port, why_missing
 from backups.runner.telling import Telling
@@ -120,7 +121,7 @@ class Restoration:
             backup_id=_chosen_backup(job),
             held_bytes=_held_at_once(job, self._supply),
             made_for=course_of(job),
-            tell=self._telling.step,
+            tell=self._quietly(),
         )
         if former is not None:
             self._workspace.forget("verified")
@@ -168,13 +169,21 @@ class Restoration:
 
     def _arriving(self, plan: Plan) -> Iterator[Step]:
         """Fetch the log, and then unpack the backup while it arrives."""
-        total = sum(item.ref.size for item in plan.needed_wal())
-        for step in self._fetching(plan.needed_wal(), plan):
-            yield replace(step, total=total + plan.base_bytes)
-        for step in self._filling(plan, partial(self._unpacking_meanwhile, plan)):
-            yield replace(step, done=total + step.done, total=total + plan.base_bytes)
+        log = sum(item.ref.size for item in plan.needed_wal())
+        total = log + plan.base_bytes
 
-    def _unpacking_meanwhile(self, plan: Plan) -> Iterator[Step]:
+        def of_both(step: Step) -> Step:
+            return replace(step, done=log + step.done, total=total)
+
+        def tell(step: Step) -> None:
+            self._telling.step(of_both(step))
+
+        for step in self._fetching(plan.needed_wal(), plan):
+            yield replace(step, total=total)
+        for step in self._filling(plan, partial(self._unpacking_meanwhile, plan, tell)):
+            yield of_both(step)
+
+    def _unpacking_meanwhile(self, plan: Plan, tell: Callable[[Step], None]) -> Iterator[Step]:
         engine, backup = self._supply.engine, plan.destination.backup
         if self._job.strategy == RestoreStrategy.RELAY and isinstance(engine, ReadsBack):
             self._supply.relay.require_room()
@@ -183,11 +192,13 @@ class Restoration:
             )
         elif self._job.strategy == RestoreStrategy.STREAM and isinstance(engine, Streams):
             with self._fetcher() as fetcher:
-                stream = Stream(fetcher, plan.base, self._telling.step)
-                for step in engine.unpack_arriving(
+                stream = Stream(fetcher, plan.base, tell)
+                for _read in engine.unpack_arriving(
                     backup, self._workspace.base, self._postgres, stream
                 ):
-                    yield stream.step(done=step.done)
+                    yield stream.step()
+            # What lies behind the last file of an archive is nobody's to wait for.
+            yield Step(done=plan.base_bytes, total=plan.base_bytes)
         else:
             raise StrategyUnfit
 
@@ -255,7 +266,8 @@ class Restoration:
             for step in forward.note_states(self._job, replay):
                 self._telling.step(step)
             replay.open()
-        self._directory.hand_over()
+        if not self._job.is_scratch:
+            self._directory.hand_over()
         self._workspace.passed("opened")
         self._telling.finish(RestorePhase.READY, Step(done=1, total=1))
 
@@ -299,12 +311,15 @@ class Restoration:
                 steps.close()
         self._telling.finish(phase, last)
 
+    def _quietly(self) -> Callable[[Step], None]:
+        return only_long(self._telling.step, told_after_seconds())
+
     def _why_missing(self) -> EngineFailed | None:
         plan, folder = self._workspace.plan(), self._workspace.folder
         assert plan is not None
         # Not through the relay, which knows by heart what was listed before.
         with opened_archive(self._job.database) as archive:
-            return why_missing(archive, self._postgres, plan, folder, tell=self._telling.step)
+            return why_missing(archive, self._postgres, plan, folder, tell=self._quietly())
 
     def _fetching(
         self, items: Sequence[FetchItem], plan: Plan, *, afresh: bool = False
@@ -321,7 +336,10 @@ class Restoration:
 
     @contextmanager
     def _fetcher(self) -> Iterator[Fetcher]:
-        manner = Manner(outage_seconds=settings.STORAGE_OUTAGE_SECONDS)
+        manner = Manner(
+            outage_seconds=settings.STORAGE_OUTAGE_SECONDS,
+            waiting_after_seconds=told_after_seconds(),
+        )
         weather = Weather(self._job.database, self._telling.now)
         with (
             Fetcher(self._supply.sources, self._workspace.folder, manner=manner) as fetcher,

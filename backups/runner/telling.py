@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 STORED_EVERY_SECONDS = 2.0
 WAITING_TOLD_EVERY = timedelta(minutes=10)
+# After a wait that was told, the work has to go on for so long before that is told as well.
+FLOWS_SECONDS = 5.0
 TITLE = "Database restore"
 PUBLIC_PHASE = {
     RestorePhase.PLAN: ProgressPhase.PREPARING,
@@ -186,6 +188,9 @@ class Telling:
         self._phase, self._unit = RestorePhase(job.phase), job.unit
         self._stored = float("-inf")
         self._waiting_told_at: datetime | None = None
+        # Whether the wait that is on was told, and since when the work goes on again.
+        self._is_wait_told = False
+        self._flows_since: float | None = None
         self._outlook = Outlook(job)
 
     @property
@@ -226,18 +231,24 @@ class Telling:
         self._outlook.note(step)
         if step.counters:
             self._attempt.counters = dict(step.counters)
-        if step.waiting in HALTS and step.waiting != self._job.waiting_for:
-            self._tell_waiting(step)
-        elif not step.waiting and self._job.waiting_for in HALTS:
-            self._job.waiting_for = ""
-            self._tell_resumed()
-        self._job.waiting_for = step.waiting
+        if not step.waiting and self._job.waiting_for in HALTS:
+            now = time.monotonic()
+            self._flows_since = self._flows_since or now
+            if now - self._flows_since >= FLOWS_SECONDS:
+                self._tell_resumed()
+        else:
+            self._flows_since = None
+            if step.waiting in HALTS and step.waiting != self._job.waiting_for:
+                self._tell_waiting(step)
+            self._job.waiting_for = step.waiting
         if time.monotonic() - self._stored >= STORED_EVERY_SECONDS:
             self._store(step, at=self._now())
 
     def finish(self, phase: RestorePhase, step: Step) -> None:
         """Leave a phase that is done; told once, however often it is passed."""
         self._lease.check()
+        if self._job.waiting_for in HALTS:
+            self._tell_resumed()
         at = self._now()
         fresh = RestoreStep.objects.filter(job=self._job, phase=phase, ended_at=None).update(
             ended_at=at, done=step.done, total=step.total
@@ -288,13 +299,16 @@ class Telling:
         self._job.waiting_for = step.waiting
         self._store(step, at=at)
         if self._waiting_told_at is None or at - self._waiting_told_at > WAITING_TOLD_EVERY:
-            self._waiting_told_at = at
+            self._waiting_told_at, self._is_wait_told = at, True
             event, state = HALTS[step.waiting]
             self.event(event, number=int(at.timestamp()), at=at, state=state)
 
     def _tell_resumed(self) -> None:
-        at = self._now()
-        self.event(JobEvent.RESUMED, number=int(at.timestamp()), at=at)
+        self._job.waiting_for, self._flows_since = "", None
+        if self._is_wait_told:
+            self._is_wait_told = False
+            at = self._now()
+            self.event(JobEvent.RESUMED, number=int(at.timestamp()), at=at)
 
     def _store(self, step: Step, *, at: datetime) -> None:
         self._stored = time.monotonic()

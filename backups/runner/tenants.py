@@ -16,6 +16,7 @@ from backups import estimate
 from backups.models import JobState, RestoreJob, RestorePhase, Tenant
 from backups.runner.turns import Before, Turns, turns_at_rest
 from backups.runner.verification import Evidence, is_absent, is_whole
+from incidents.calm import outward
 from incidents.operations.tenants import TenantNews, has_moved, report_tenants
 from incidents.values import TenantState
 
@@ -168,8 +169,9 @@ def _in_turn(
         low = high = None
         if left is not None:
             own = estimate.own_share(left, place=place, of=len(tenants))
-            low = at + timedelta(seconds=own.low_seconds)
-            high = at + timedelta(seconds=own.high_seconds)
+            low, high = outward(
+                at + timedelta(seconds=own.low_seconds), at + timedelta(seconds=own.high_seconds)
+            )
         news.append(
             TenantNews(
                 key=tenant.key,

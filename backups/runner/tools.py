@@ -14,6 +14,7 @@ from backups.engines.postgres import Postgres, bundled_bin_dir
 from backups.errors import CredentialsMissing
 from backups.models import Database, RecoveryTarget, StorageLocation
 from backups.runner.credentials import password, storage_credentials
+from backups.runner.patience import told_after_seconds
 from backups.storage import fetch
 from backups.storage.relay import Relay
 from backups.storage.s3 import Bucket, Credentials, ObjectRef, Place
@@ -63,7 +64,7 @@ def opened_supply(
         [
             fetch.Source(
                 name=place.name,
-                place=_place(place),
+                place=place_of(place),
                 credentials=partial(storage_credentials, place.credentials_reference),
             )
             for place in places
@@ -75,7 +76,10 @@ def opened_supply(
     def hashes_of(ref: ObjectRef) -> Sequence[str]:
         return hashes.get(ref.key, ())
 
-    manner = fetch.Manner(outage_seconds=settings.STORAGE_OUTAGE_SECONDS)
+    manner = fetch.Manner(
+        outage_seconds=settings.STORAGE_OUTAGE_SECONDS,
+        waiting_after_seconds=told_after_seconds(),
+    )
     with (
         closing(sources),
         Relay(sources, folder, manner=manner, hashes_of=hashes_of) as relay,
@@ -105,7 +109,7 @@ def opened_archive(
     location = location or database.storage
     silence_seconds = silence_seconds or settings.STORAGE_SILENCE_SECONDS
     credentials = storage_credentials(location.credentials_reference)
-    with closing(Bucket(_place(location), credentials, silence_seconds=silence_seconds)) as bucket:
+    with closing(bucket_of(location, credentials, silence_seconds=silence_seconds)) as bucket:
         yield Archive(
             bucket=bucket, engine=_engine(database, bucket), secrets=_secrets_in(credentials)
         )
@@ -132,7 +136,14 @@ def postgres_at(target: RecoveryTarget) -> Postgres:
     )
 
 
-def _place(location: StorageLocation) -> Place:
+def bucket_of(
+    location: StorageLocation, credentials: Credentials, *, silence_seconds: float
+) -> Bucket:
+    """Return the bucket that a row describes; whoever asks for it closes it."""
+    return Bucket(place_of(location), credentials, silence_seconds=silence_seconds)
+
+
+def place_of(location: StorageLocation) -> Place:
     return Place(
         bucket=location.bucket,
         prefix=location.prefix,

@@ -15,6 +15,7 @@ from backups import estimate
 from backups.models import JobState, RestoreJob, Tenant, TenantRestore, TenantRestoreState
 from backups.models.tenants import TenantRestoreQuerySet
 from backups.runner.verification import is_absent, is_whole
+from incidents.calm import outward
 from incidents.operations.tenants import TenantNews
 from incidents.values import TenantState
 
@@ -149,9 +150,8 @@ class _Shares:
         # Others are carried meanwhile: its own part takes as long as theirs beside it.
         latest = (self._before + 2 * size) / self._bytes
         self._before += size
-        return replace(
-            news,
-            eta_low_at=at + timedelta(seconds=self._left.low_seconds * min(soonest, 1.0)),
-            eta_high_at=at + timedelta(seconds=self._left.high_seconds * min(latest, 1.0)),
-            eta_basis=self._left.basis,
+        low, high = outward(
+            at + timedelta(seconds=self._left.low_seconds * min(soonest, 1.0)),
+            at + timedelta(seconds=self._left.high_seconds * min(latest, 1.0)),
         )
+        return replace(news, eta_low_at=low, eta_high_at=high, eta_basis=self._left.basis)

@@ -9,6 +9,7 @@ from django.db.models import Q
 from backups.models import (
     AttemptOutcome,
     BackupJob,
+    CopyJob,
     JobState,
     RestoreAttempt,
     RestoreJob,
@@ -50,6 +51,15 @@ def waiting_backups(*, at: datetime) -> list[int]:
     """Return the backups that want a worker; those that lost theirs are queued again."""
     list(_lost(BackupJob.objects.all(), at=at))
     waiting = BackupJob.objects.all().forgotten(at=at)
+    found = list(waiting.values_list("pk", flat=True))
+    waiting.filter(pk__in=found).update(queued_at=at)
+    return found
+
+
+def waiting_copies(*, at: datetime) -> list[int]:
+    """Return the copies that want a worker; those that lost theirs are queued again."""
+    list(_lost(CopyJob.objects.all(), at=at))
+    waiting = CopyJob.objects.all().forgotten(at=at)
     found = list(waiting.values_list("pk", flat=True))
     waiting.filter(pk__in=found).update(queued_at=at)
     return found
@@ -114,7 +124,9 @@ def _note_lost_attempt(job: RestoreJob, *, at: datetime) -> None:
         ).first()
         if attempt is None:
             return
-        attempt.outcome, attempt.ended_at = AttemptOutcome.LOST, at
+        # What came after the worker was last heard of was nobody's work.
+        heard_at = max(job.heartbeat_at or at, attempt.began_at)
+        attempt.outcome, attempt.ended_at = AttemptOutcome.LOST, min(heard_at, at)
         attempt.failure_code = "worker-lost"
         attempt.save(update_fields=["outcome", "ended_at", "failure_code"])
         if job.incident_id is None:

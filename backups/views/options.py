@@ -68,14 +68,21 @@ def set_objectives(request: HttpRequest, pk: int) -> HttpResponse:
     get_object_or_404(Database, pk=pk)
     form = forms.ObjectivesForm(request.POST)
     if form.is_valid():
-        operations.set_objectives(
-            database_id=pk,
-            may_lose=form.may_lose,
-            back_within=form.back_within,
-            at=timezone.now(),
-        )
-        messages.success(request, _("Ways back are held against this now."))
-        return redirect("backups:option-list", pk=pk)
+        try:
+            change = operations.set_objectives(
+                database_id=pk,
+                may_lose=form.may_lose,
+                back_within=form.back_within,
+                why=form.cleaned_data["why"],
+                by=actor(request),
+                at=timezone.now(),
+            )
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("Ways back are held against this now."))
+            messages.info(request, change.effect_words)
+            return redirect("backups:option-list", pk=pk)
     return _options_page(request, pk, objectives=form, status=_INVALID)
 
 

@@ -128,6 +128,19 @@ def has_pause_ahead(job: RestoreJob, *, now: datetime) -> bool:
     return goes_on and job.pause_at is not None and job.pause_at > now
 
 
+def _pause_words(job: RestoreJob, *, now: datetime) -> str:
+    """Return what is said of a pause that the restore comes to, or is in; empty without one."""
+    # A change of plan makes its worker pause for a moment that is over at once.
+    goes_on = job.resume_at is not None and job.resume_at <= now
+    if job.state == JobState.PAUSED:
+        return "goes on" if goes_on else "rests"
+    if job.pause_at is None or job.state not in (JobState.QUEUED, JobState.RUNNING):
+        return ""
+    if job.pause_at > now:
+        return "planned"
+    return "changes plan" if goes_on else "comes to rest"
+
+
 def _restore(request: HttpRequest, pk: int) -> dict[str, Any]:
     """Return what the pages of one restore show.
 
@@ -151,6 +164,7 @@ def _restore(request: HttpRequest, pk: int) -> dict[str, Any]:
         and job.cancel_requested_at is None
         and job.phase not in (RestorePhase.TENANTS, RestorePhase.READY),
         "can_withdraw": has_pause_ahead(job, now=now),
+        "pause": _pause_words(job, now=now),
         # Once more, where something was in the way the first time.
         "can_cancel": not job.is_over
         and (job.cancel_requested_at is None or job.state in (JobState.FAILED, JobState.PAUSED)),

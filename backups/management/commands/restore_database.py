@@ -43,7 +43,8 @@ class Command(BaseCommand):
             job = _request(options)
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
-        self.stdout.write(f"Queued {job}.")
+        rest = job.later_parts.first()
+        self.stdout.write(f"Queued {job}, and {rest} for the rest." if rest else f"Queued {job}.")
         if options["wait"]:
             follow_restore(job.pk, self.stdout)
 

@@ -1,4 +1,4 @@
-"""Questions about databases, backups and restores; reading only."""
+"""What is on record: databases, backups, restores."""
 
 from typing import TypeVar
 
@@ -58,6 +58,16 @@ def recovery_targets() -> "list[tuple[RecoveryTarget, RestoreJob | None]]":
     by_target = {job.target_id: job for job in having}
     rows = RecoveryTarget.objects.order_by("name")
     return [(target, by_target.get(target.pk)) for target in rows]
+
+
+def storage_locations() -> "list[StorageLocation]":
+    """Return the storage locations by name, with the databases whose backups lie there.
+
+    Those whose archive it is are its ``databases``, those of which it holds a copy its
+    ``copied_databases``.
+    """
+    rows = StorageLocation.objects.order_by("name")
+    return list(rows.prefetch_related("databases", "copied_databases"))
 
 
 def storage_location_named(name: str) -> StorageLocation:

@@ -1,0 +1,1 @@
+"""What each backup tool wants, step by step, where Highwater does not do it."""
