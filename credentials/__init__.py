@@ -9,11 +9,27 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 # What a row may hold.
 REFERENCE = r"^(settings|env|file):.+"
+
+
+def is_endpoint(address: str) -> bool:
+    """Whether this is an address at which a storage may answer, with no secret in it."""
+    try:
+        parts = urlsplit(address)
+        _port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        # Credentials are named, never kept; nor does an S3 endpoint have a query.
+        and not (parts.username is not None or parts.query or parts.fragment)
+    )
 
 
 class CredentialsMissing(Exception):
