@@ -34,15 +34,80 @@ app.conf.beat_schedule = {
         "schedule": 10,
         "options": {"expires": 10},
     },
+    "clear files of no evidence": {
+        "task": "incidents.tasks.clear_unused_files",
+        "schedule": 86_400,
+        "options": {"expires": 3600},
+    },
     "carry lost restores on": {
         "task": "backups.tasks.requeue_lost_jobs",
         "schedule": 5,
         "options": {"expires": 5},
     },
+    "begin planned backups": {
+        "task": "backups.tasks.begin_what_is_due",
+        "schedule": 30,
+        "options": {"expires": 30},
+    },
     "tell how fresh backups are": {
         "task": "backups.tasks.tell_proofs",
         "schedule": 600,
         "options": {"expires": 600},
+    },
+    "read the archives": {
+        "task": "backups.tasks.read_archives",
+        "schedule": 300,
+        "options": {"expires": 300},
+    },
+    "read what backups hold": {
+        "task": "backups.tasks.read_contents",
+        "schedule": 600,
+        "options": {"expires": 600},
+    },
+    "begin copies": {
+        "task": "backups.tasks.begin_copies",
+        "schedule": 600,
+        "options": {"expires": 600},
+    },
+    "look at databases": {
+        "task": "backups.tasks.check_databases",
+        "schedule": 120,
+        "options": {"expires": 120},
+    },
+    "tell what the checks found": {
+        "task": "backups.tasks.follow_findings",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "keep the pulse": {
+        "task": "backups.tasks.keep_pulse",
+        "schedule": 30,
+        "options": {"expires": 30},
+    },
+    "carry drills on": {
+        "task": "backups.tasks.advance_drills",
+        "schedule": 30,
+        "options": {"expires": 30},
+    },
+    "forecast what a loss would cost": {
+        "task": "backups.tasks.forecast_losses",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "write runbooks down": {
+        "task": "backups.tasks.write_runbooks",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
+    "probe storage locations": {
+        "task": "backups.tasks.probe_storages",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "look for saturation windows": {
+        "task": "backups.tasks.look_for_windows",
+        "schedule": 3600,
+        "options": {"expires": 3600},
     },
     "look at recovery targets": {
         "task": "backups.tasks.probe_targets",
@@ -75,6 +140,12 @@ app.conf.beat_schedule = {
         "task": "notifications.tasks.send_due",
         "schedule": 5,
         "args": ["chat"],
+        "options": {"expires": 5},
+    },
+    "send signed webhooks": {
+        "task": "notifications.tasks.send_due",
+        "schedule": 5,
+        "args": ["webhook"],
         "options": {"expires": 5},
     },
 }

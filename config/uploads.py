@@ -29,13 +29,18 @@ class LimitedUploadHandler(FileUploadHandler):
         return None
 
 
+def read_out(request: HttpRequest) -> None:
+    """Take in what is still being sent, within reason, so that its sender reads the answer."""
+    left = _READ_OUT
+    while left > 0 and (read := request.read(min(left, _MIB))):
+        left -= len(read)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what cannot be read: too much of it with 413 and the limits, the rest with 400."""
     if not isinstance(exception, RequestDataTooBig):
         return HttpResponse(render_to_string("400.html"), status=400)
-    left = _READ_OUT
-    while left > 0 and (read := request.read(min(left, _MIB))):
-        left -= len(read)
+    read_out(request)
     limits = {
         "text_limit": f"{(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) / _MIB:g} MiB",
         "file_limit": f"{settings.EVIDENCE_MOST_BYTES / _MIB:g} MiB",

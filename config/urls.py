@@ -5,6 +5,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
 from config.health import health
+from config.metrics import expose
 from incidents.api.alerts import take_alerts
 
 handler400 = "config.uploads.bad_request"
@@ -12,6 +13,7 @@ handler500 = "config.health.failed"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health, name="health"),
+    path("metrics", expose, name="metrics"),
     path("api/desk/v1/", include("incidents.api.urls")),
     # With and without the last slash: a redirect would lose what was posted.
     path("api/alerts/", take_alerts, name="alerts-take"),

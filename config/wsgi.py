@@ -22,6 +22,10 @@ def _start() -> "WSGIApplication":
     # poster's wait for what the start has loaded, of which nothing is ever let go.
     gc.collect()
     gc.freeze()
+    # Apps are loaded by now.
+    from config import watchdog  # noqa: PLC0415 - see above
+
+    watchdog.start()
     return application
 
 

@@ -16,6 +16,8 @@ PUBLIC_ROOT = VAR_DIR / "public"
 # Where files attached to entries of a timeline lie, and how large one may be.
 EVIDENCE_ROOT = VAR_DIR / "evidence"
 EVIDENCE_MOST_BYTES = 20 * 1024 * 1024
+# Where the runbooks are written every hour, for the day on which the desk is not there.
+RUNBOOK_ROOT = VAR_DIR / "runbooks"
 # Networks of proxies before the web server: what they say of where a visitor comes from counts.
 TRUSTED_PROXIES: list[IPv4Network | IPv6Network] = []
 # Inner networks to which messages may be posted besides the world outside: a chat server of one's
@@ -23,6 +25,8 @@ TRUSTED_PROXIES: list[IPv4Network | IPv6Network] = []
 OUTGOING_NETWORKS: list[IPv4Network | IPv6Network] = []
 # Where staff reach the desk: what notices link to.
 DESK_URL = "http://localhost:8000"
+# What Prometheus sends to read /metrics; empty: there is no such address.
+METRICS_TOKEN = ""
 # The founding report and the example documents. Tests that need them skip by name without.
 SHARED_DIR = BASE_DIR.parent / "shared"
 
@@ -138,7 +142,12 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"backups.tasks.advance_*": {"queue": "restores"}}
+# Copies and readings are long and never urgent: a worker of their own keeps them from the others.
+CELERY_TASK_ROUTES = {
+    "backups.tasks.advance_copy": {"queue": "copies"},
+    "backups.tasks.read_content": {"queue": "copies"},
+    "backups.tasks.advance_*": {"queue": "restores"},
+}
 CELERY_TASK_TIME_LIMIT = None
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -16,6 +16,7 @@ CELERY_BROKER_URL = EMBEDDED.redis_url
 PUBLIC_ROOT = VAR_DIR / "public"
 STATIC_ROOT = VAR_DIR / "static"
 EVIDENCE_ROOT = VAR_DIR / "evidence"
+RUNBOOK_ROOT = VAR_DIR / "runbooks"
 # The supervisor tells its programs the port of the web.
 DESK_URL = f"http://localhost:{whole('PORT', 8000)}"
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -17,10 +17,12 @@ DATABASES = {"default": EMBEDDED.database()}
 CELERY_BROKER_URL = EMBEDDED.redis_url
 # The chats that tests post to are servers of this machine.
 OUTGOING_NETWORKS = [ip_network("127.0.0.0/8")]
+METRICS_TOKEN = "for-tests"  # noqa: S105 - of tests alone
 DESK_URL = "https://desk.example.org"
 PUBLIC_ROOT = VAR_DIR / "public"
 STATIC_ROOT = VAR_DIR / "static"
 EVIDENCE_ROOT = VAR_DIR / "evidence"
+RUNBOOK_ROOT = VAR_DIR / "runbooks"
 # WhiteNoise warns of a folder that is not there, and a warning fails a test.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 # The test client finds files where they are written; the manifest is made by the supervisor.

@@ -208,7 +208,7 @@ def _restore_at_night(
     storage = setting.database.storage
     direct = storage.endpoint
     with FaultProxy(target=_embedded().ports["s3"], faults=NIGHT) as proxy:
-        backup_operations.move_storage_location(location_id=storage.pk, endpoint=proxy.endpoint)
+        backup_operations.change_storage_location(location_id=storage.pk, endpoint=proxy.endpoint)
         try:
             job = backup_operations.request_restore(
                 database_id=setting.database.pk,
@@ -222,7 +222,7 @@ def _restore_at_night(
         finally:
             _patiently(
                 partial(
-                    backup_operations.move_storage_location,
+                    backup_operations.change_storage_location,
                     location_id=storage.pk,
                     endpoint=direct,
                 )
