@@ -57,6 +57,30 @@
   // After a refused form, typing goes on where something is wrong.
   focusOn("[aria-invalid='true']:not([type='hidden'])");
 
+  // What is folded away is said where it is unfolded, as it is by now.
+  for (const fold of document.querySelectorAll("[data-next]")) {
+    const field = (name) => fold.querySelector(`[name='${name}']`);
+    const say = () => {
+      const [at, minutes, quiet] = ["next_at", "next_minutes", "says_quiet"].map(field);
+      const said = at.value ? `by ${at.value.replace("T", " ")}` : minutes.value && `within ${minutes.value} min`;
+      const night = quiet?.checked ? ", and that the night stays quiet" : "";
+      fold.querySelector("[data-says]").textContent = `${said || "as usual"}${night}`;
+    };
+    // As long as nobody types, the page says it itself; what is put back later opens the fold.
+    fold.addEventListener("input", say);
+    fold.addEventListener("toggle", say);
+  }
+
+  // What came of a deed stays in sight until it is closed, or another page is shown.
+  for (const close of document.querySelectorAll("[data-closes]")) {
+    close.hidden = false;
+    close.addEventListener("click", () => {
+      const all = close.closest(".flash");
+      close.closest("li").remove();
+      if (!all.querySelector("li")) all.remove();
+    });
+  }
+
   // A page that no longer renews itself says so, with the time since when.
   const offline = document.getElementById("offline");
 

@@ -1,5 +1,7 @@
 // What is typed into a form with data-keep stays in this browser until it has been sent: through a
 // lost line, a closed tab, a machine that falls asleep. Never passwords, files or hidden fields.
+// With data-keep-briefly it stays in its tab alone, and goes with that. Whoever signs out leaves
+// nothing behind, and whoever signs in finds nothing of another's.
 "use strict";
 
 (() => {
@@ -14,13 +16,52 @@
   // Kept no longer than a fortnight: a shared machine forgets.
   const OLD = 14 * 24 * 3600 * 1000;
 
-  let store;
+  // Whose words are kept here: another reader of this browser finds none of them.
+  const OWNER = "kept-by";
+
+  let lasting;
+  let brief;
   try {
-    store = window.localStorage;
-    store.getItem(PREFIX);
+    lasting = window.localStorage;
+    brief = window.sessionStorage;
+    lasting.getItem(PREFIX);
+    brief.getItem(PREFIX);
   } catch {
     return;
   }
+  const stores = [lasting, brief];
+  // After signing out nothing is kept any more, whatever a page that is left still wants to keep.
+  let isOver = false;
+
+  const forget = () => {
+    for (const store of stores) {
+      for (const name of Object.keys(store)) {
+        if (name.startsWith(PREFIX) || name === MARK || name === OWNER) store.removeItem(name);
+      }
+    }
+  };
+
+  const reader = document.body.dataset.reader;
+  if (reader) {
+    const owner = lasting.getItem(OWNER);
+    if (owner && owner !== reader) forget();
+    try {
+      lasting.setItem(OWNER, reader);
+    } catch {
+      // A full store keeps what it has.
+    }
+  }
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-signs-out]")) return;
+    isOver = true;
+    forget();
+  });
+  // Another tab has signed out: what stands in this one is not kept again either.
+  window.addEventListener("storage", (event) => {
+    if (event.key !== OWNER || event.newValue === reader) return;
+    isOver = true;
+    forget();
+  });
 
   const fields = (form) =>
     [...form.elements].filter(
@@ -39,26 +80,42 @@
   };
   // Which version of an entry was read goes with what is typed about it.
   const version = (form) => form.elements.namedItem("version");
+  // In which zone its times are typed: in another one they would mean something else.
+  const zone = (form) => form.elements.namedItem("in_zone")?.value;
   const nameOf = (form) => PREFIX + form.dataset.keep;
   const key = (field) => (field.type === "radio" ? `${field.name}=${field.value}` : field.name);
 
-  const read = (name) => {
+  const storeOf = (form) => ("keepBriefly" in form.dataset ? brief : lasting);
+  const read = (form) => {
     try {
-      return JSON.parse(store.getItem(name));
+      return JSON.parse(storeOf(form).getItem(nameOf(form)));
     } catch {
       return null;
     }
   };
-  const drop = (name) => store.removeItem(name);
+  const drop = (name) => stores.forEach((store) => store.removeItem(name));
+  // What became private after it was typed goes with its tab, too.
+  const move = (form) => {
+    const name = nameOf(form);
+    const kept = lasting.getItem(name);
+    if (storeOf(form) !== brief || kept === null) return;
+    lasting.removeItem(name);
+    try {
+      if (brief.getItem(name) === null) brief.setItem(name, kept);
+    } catch {
+      // A full store keeps what it has.
+    }
+  };
 
   // What was kept once stays so: a form that is shown again begins with what was typed before.
   const save = (form) => {
-    const known = read(nameOf(form))?.said || {};
+    if (isOver) return;
+    const known = read(form)?.said || {};
     const typed = fields(form).filter((field) => key(field) in known || value(field) !== initial(field));
     if (!typed.length) return;
     const said = Object.fromEntries(typed.map((field) => [key(field), value(field)]));
     try {
-      store.setItem(nameOf(form), JSON.stringify({ at: Date.now(), said, version: version(form)?.value }));
+      storeOf(form).setItem(nameOf(form), JSON.stringify({ at: Date.now(), said, version: version(form)?.value, zone: zone(form) }));
     } catch {
       // A full store keeps what it has.
     }
@@ -97,12 +154,15 @@
   };
 
   const restore = (form) => {
-    const kept = read(nameOf(form));
+    const kept = read(form);
     if (!kept || Date.now() - kept.at > OLD) {
       drop(nameOf(form));
       return;
     }
-    const lost = fields(form).filter((field) => key(field) in kept.said && value(field) !== kept.said[key(field)]);
+    const means = (field) => field.type !== "datetime-local" || kept.zone === zone(form);
+    const lost = fields(form).filter(
+      (field) => key(field) in kept.said && value(field) !== kept.said[key(field)] && means(field),
+    );
     if (!lost.length) return;
     for (const field of lost) put(field, kept.said[key(field)]);
     if (kept.version && version(form)) version(form).value = kept.version;
@@ -116,8 +176,8 @@
   // A form that was answered by another page has arrived; one that is shown again has not.
   const mark = (() => {
     try {
-      const found = JSON.parse(window.sessionStorage.getItem(MARK));
-      window.sessionStorage.removeItem(MARK);
+      const found = JSON.parse(brief.getItem(MARK));
+      brief.removeItem(MARK);
       return found;
     } catch {
       return null;
@@ -131,6 +191,7 @@
 
   const forms = [...document.querySelectorAll("form[data-keep]")];
   for (const form of forms) {
+    move(form);
     // What the server shows again is what was typed last.
     if (form.querySelector(".errorlist") || form.hasAttribute("data-keep-sent")) save(form);
     else restore(form);
@@ -192,7 +253,7 @@
     const form = event.target;
     if (event.defaultPrevented || !passed.has(form)) return;
     if ((event.submitter?.formTarget || form.target) === "_blank") return;
-    window.sessionStorage.setItem(MARK, JSON.stringify({ name: nameOf(form), at: Date.now() }));
+    brief.setItem(MARK, JSON.stringify({ name: nameOf(form), at: Date.now() }));
   });
 
   // A paste that no field takes is refused here, in words, before it freezes anything.

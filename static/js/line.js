@@ -1,5 +1,7 @@
 // The line of a timeline: sent by Enter without a new page. The box is free for the next line at
-// once, and gives back what could not be sent.
+// once. What could not be written down stands above it with its reason and the answers to that,
+// until it is dealt with; into a box that is free it is put back, marked, so that the next one typed
+// replaces it.
 "use strict";
 
 (() => {
@@ -7,6 +9,7 @@
   if (!form || !form.dataset.lineTo) return;
   const box = form.elements.namedItem("line");
   const answer = document.getElementById("entry-reading");
+  const aside = document.getElementById("entry-aside");
   // Milliseconds after which a desk that does not answer is taken as away.
   const PATIENCE = 15_000;
   let unsent = null;
@@ -17,31 +20,110 @@
 
   const changed = () => box.dispatchEvent(new Event("input", { bubbles: true }));
 
-  const say = (text, line) => {
+  const reason = (text) => {
     const word = document.createElement("p");
     word.className = "write__refusal";
     word.textContent = text;
-    answer.replaceChildren(word);
-    if (!line) return;
-    const back = document.createElement("button");
-    back.type = "button";
-    back.className = "button button--small";
-    back.textContent = "Put it back";
-    back.dataset.line = line;
-    word.append(" ", back);
+    return [word];
   };
 
-  // A line that was not written down goes back into the box, or beside what is typed there by now.
-  const giveBack = (sent, text) => {
-    if (box.value && box.value !== sent.line) {
-      say(`${text} It was: “${sent.line.slice(0, 80)}”`, sent.line);
-      return;
-    }
+  const button = (label, deed) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "button button--small";
+    made.textContent = label;
+    made.addEventListener("click", deed);
+    return made;
+  };
+
+  // The box holds another line by now: what stood there can be put back again.
+  const release = () => {
+    const known = unsent;
+    unsent = null;
+    if (known?.back) known.back.hidden = false;
+    else if (known) setAside(known);
+  };
+
+  const put = (sent) => {
+    release();
     box.value = sent.line;
     unsent = sent;
-    say(text);
+    if (sent.back) sent.back.hidden = true;
     box.dispatchEvent(new CustomEvent("kept:typed", { bubbles: true }));
   };
+
+  const forget = (sent) => {
+    sent.row?.remove();
+    if (unsent === sent) unsent = null;
+  };
+
+  // A place of its own: the answer below the box comes and goes.
+  const setAside = (sent, why = [], word = "Not written down:") => {
+    const row = document.createElement("div");
+    row.className = "write__aside stack";
+    const said = document.createElement("p");
+    said.textContent = `${word} “${sent.line.length > 120 ? `${sent.line.slice(0, 119)}…` : sent.line}”`;
+    sent.row = row;
+    sent.back = button("Put it back", () => {
+      // What is typed there meanwhile is not lost by it.
+      const typed = box.value;
+      if (typed.trim() && typed !== unsent?.line) {
+        if (unsent) forget(unsent);
+        setAside({ line: typed }, [], "Set aside:");
+      }
+      put(sent);
+      answer.replaceChildren();
+      box.focus();
+    });
+    const deeds = document.createElement("p");
+    deeds.className = "row";
+    deeds.append(
+      sent.back,
+      button("Let it go", () => {
+        if (unsent === sent && box.value === sent.line) {
+          box.value = "";
+          changed();
+        }
+        forget(sent);
+        box.focus();
+      }),
+    );
+    row.append(said, ...why, deeds);
+    for (const chosen of row.querySelectorAll("button[name]")) {
+      chosen.type = "button";
+      chosen.addEventListener("click", (event) => {
+        event.stopPropagation();
+        if (unsent === sent && box.value === sent.line) {
+          box.value = "";
+          changed();
+        }
+        forget(sent);
+        again(sent, chosen);
+      });
+    }
+    aside.append(row);
+  };
+
+  const giveBack = (sent, why) => {
+    setAside(sent, why);
+    if (box.value) return;
+    put(sent);
+    // Whoever writes elsewhere by now is left there.
+    if (document.activeElement === box) box.select();
+  };
+
+  // Come back to by a click, too: the press itself would put the cursor behind it.
+  box.addEventListener("focus", () => {
+    if (unsent && box.value === unsent.line) window.setTimeout(() => box.select());
+  });
+
+  // Typed over as a whole, it is another line: the one that was refused is not lost by it.
+  box.addEventListener("beforeinput", (event) => {
+    // Enter sends it, and types nothing.
+    if (event.inputType === "insertLineBreak") return;
+    const isWhole = box.selectionStart === 0 && box.selectionEnd === box.value.length;
+    if (unsent && isWhole && box.value === unsent.line) release();
+  });
 
   const send = async (sent) => {
     let response;
@@ -52,11 +134,11 @@
         signal: AbortSignal.timeout(PATIENCE),
       });
     } catch {
-      giveBack(sent, "No answer from the desk. The line was not written down, or nobody could say so; sent again, it is written once.");
+      giveBack(sent, reason("No answer from the desk. The line was not written down, or nobody could say so; sent again, it is written once."));
       return;
     }
     if (response.redirected) {
-      giveBack(sent, "You are signed out. Sign in in another tab, then send the line again.");
+      giveBack(sent, reason("You are signed out. Sign in in another tab, then send the line again."));
       return;
     }
     if (response.status === 200) {
@@ -67,11 +149,28 @@
     }
     if (response.status === 422) {
       const refusal = new DOMParser().parseFromString(await response.text(), "text/html");
-      giveBack(sent, refusal.body.textContent.trim());
+      giveBack(sent, [...refusal.body.children].map((part) => document.importNode(part, true)));
       return;
     }
     const why = response.status === 413 ? "That is too much at once." : "The desk could not do it.";
-    giveBack(sent, `${why} The line was not written down.`);
+    giveBack(sent, reason(`${why} The line was not written down.`));
+  };
+
+  const later = (sent) => {
+    queue = queue.then(() => send(sent));
+  };
+
+  // The answer to a refusal: another line in its place, or a milestone that is moved.
+  const again = (sent, chosen) => {
+    const data = new FormData();
+    for (const [name, value] of sent.data) data.set(name, value);
+    const key = newKey();
+    const line = chosen.dataset.line || sent.line;
+    data.set("line", line);
+    data.set("key", key);
+    if (!chosen.dataset.line) data.set(chosen.name, chosen.value);
+    box.focus();
+    later({ line, key, data });
   };
 
   form.addEventListener("submit", (event) => {
@@ -80,10 +179,13 @@
     const line = box.value;
     if (!line.trim()) return;
     // The same line again is the same entry; another line is another one.
-    const key = unsent?.line === line ? unsent.key : newKey();
+    const key = (unsent?.line === line && unsent.key) || newKey();
     form.elements.namedItem("key").value = key;
     const sent = { line, key, data: new FormData(form) };
-    unsent = null;
+    const chosen = event.submitter;
+    if (chosen?.name) sent.data.set(chosen.name, chosen.value);
+    // Sent again, mended or not, it is dealt with.
+    if (unsent) forget(unsent);
     box.value = "";
     window.htmx.trigger(box, "htmx:abort");
     form.elements.namedItem("is_public").checked = false;
@@ -91,7 +193,7 @@
     box.removeAttribute("aria-invalid");
     form.querySelector(".errorlist")?.remove();
     box.focus();
-    queue = queue.then(() => send(sent));
+    later(sent);
   });
 
   // Of an empty box nothing is to be read; asked all the same, the answer to what was sent goes.
@@ -100,14 +202,23 @@
     if (!box.value.trim() || box.value === unsent?.line) event.preventDefault();
   });
   box.addEventListener("input", () => {
-    if (!box.value.trim()) answer.replaceChildren();
+    if (box.value.trim()) return;
+    answer.replaceChildren();
+    release();
   });
+
+  // So it is with one that came back with its page.
+  if (box.getAttribute("aria-invalid") === "true" && box.value) {
+    unsent = { line: box.value, key: form.elements.namedItem("key").value };
+    box.select();
+  }
 
   // An answer offers lines to send instead.
   document.addEventListener("click", (event) => {
-    const line = event.target.closest?.("[data-line]")?.dataset.line;
-    if (!line) return;
-    box.value = line;
+    const offered = event.target.closest?.("[data-line]");
+    if (!offered?.dataset.line) return;
+    event.preventDefault();
+    box.value = offered.dataset.line;
     box.focus();
     changed();
   });
