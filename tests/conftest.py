@@ -6,4 +6,10 @@ import signal
 # they start: the tests that press it need it to arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.servers", "tests.protected", "tests.lives", "tests.sinks"]
+pytest_plugins = [
+    "tests.servers",
+    "tests.protected",
+    "tests.lives",
+    "tests.sinks",
+    "tests.backups.archives",
+]

@@ -83,7 +83,10 @@ class StatusUpdateFactory(DjangoModelFactory[StatusUpdate]):
 
     incident = factory.SubFactory(IncidentFactory)
     entry = factory.SubFactory(
-        TimelineEntryFactory, incident=factory.SelfAttribute("..incident"), kind="update"
+        TimelineEntryFactory,
+        incident=factory.SelfAttribute("..incident"),
+        kind="update",
+        is_public=True,
     )
     body = "We are looking into it."
     phase = Phase.INVESTIGATING

@@ -379,7 +379,7 @@ class TestCommands:
         call_command("restore_status", str(job.pk))
         call_command("accept_findings", str(job.pk), because="An old rule.")
 
-        assert "Failed: has notes The answer is false." in capsys.readouterr().out
+        assert "Failed: has notes: The answer is false." in capsys.readouterr().out
         job.refresh_from_db()
         assert job.state == JobState.QUEUED
         with pytest.raises(CommandError, match="Only a restore that has stopped"):

@@ -271,6 +271,32 @@ class TestAtTheDesk:
         page = admin_client.get(f"/desk/restores/{job.pk}/").content.decode()
         assert "A pause is planned from" in page
 
+    def test_a_change_of_plan_is_no_pause_that_is_planned(self, admin_client: Client) -> None:
+        job = running(RestoreJobFactory.create())
+        course = replace(Course.of(job), strategy=RestoreStrategy.STREAM)
+        address = reverse("backups:restore-detail", args=[job.pk])
+
+        operations.pivot_restore(restore_id=job.pk, course=course, at=timezone.now())
+        page = admin_client.get(address).content.decode()
+        assert "A pause is planned" not in page
+        assert "by the new plan it goes on within seconds" in page
+
+        RestoreJob.objects.all().release(
+            job.pk, worker="one:1:a", state=JobState.PAUSED, at=timezone.now()
+        )
+        page = admin_client.get(address).content.decode()
+        assert "goes on by itself at" not in page
+        assert "Its rest is over" in page
+
+    def test_a_pause_that_is_due_is_not_planned_any_more(self, admin_client: Client) -> None:
+        job = running(RestoreJobFactory.create())
+
+        operations.pause_restore(restore_id=job.pk, at=timezone.now())
+
+        page = admin_client.get(reverse("backups:restore-detail", args=[job.pk])).content.decode()
+        assert "A pause is planned" not in page
+        assert "about to stop where it is" in page
+
     def test_one_that_runs_backwards_is_explained(self, admin_client: Client) -> None:
         job = RestoreJobFactory.create()
 

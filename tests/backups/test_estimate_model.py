@@ -1,6 +1,6 @@
 import math
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -19,6 +19,7 @@ from backups.estimate import (
     in_one_lane,
     learn,
 )
+from backups.saturation import Window
 from tests.factories import HOUR, NOON
 
 MIDNIGHT = NOON - 12 * HOUR
@@ -177,6 +178,64 @@ class TestRanges:
         )
 
 
+class TestWhatShowsNoSpeed:
+    """Earlier runs that were all beginning and no work."""
+
+    REPLAY = Work(phase="REPLAY", amount=12 * GB)
+
+    def tiny(self, amount: float, seconds: float, *, phase: str = "REPLAY") -> Past:
+        return Past(phase=phase, began_at=NOON - HOUR, seconds=seconds, amount=amount)
+
+    def test_three_hundred_bytes_of_log_are_no_rate(self) -> None:
+        unknown = surely(History(), [self.REPLAY])
+
+        found = surely(History(past=[self.tiny(303, 4)]), [self.REPLAY])
+
+        assert found == unknown
+        assert found.high80 < 15 * 60
+
+    @pytest.mark.parametrize("phase", ["UNPACK", "VERIFY", "TENANTS"])
+    def test_nor_are_a_few_bytes_of_any_phase(self, phase: str) -> None:
+        work = [Work(phase=phase, amount=12 * GB)]
+
+        found = surely(History(past=[self.tiny(4000, 5, phase=phase)]), work)
+
+        assert found == surely(History(), work)
+
+    def test_a_tiny_fetch_lets_nobody_speak_of_a_large_one(self) -> None:
+        assert told(History(past=[self.tiny(4000, 2, phase="FETCH")]), [FETCH]) is None
+
+    def test_but_of_one_like_it(self) -> None:
+        found = surely(
+            History(past=[self.tiny(4000, 2, phase="FETCH")]), [Work(phase="FETCH", amount=5000)]
+        )
+
+        assert found.low80 < 2.5 < found.high80
+
+    def test_beside_real_ones_they_move_nothing(self) -> None:
+        real = [past for past in drills(3) if past.phase == "REPLAY"]
+
+        found = surely(History(past=[*real, self.tiny(303, 4)]), [self.REPLAY])
+
+        assert found == surely(History(past=real), [self.REPLAY])
+
+    def test_some_megabytes_count_in_part(self) -> None:
+        found = surely(History(past=[self.tiny(40e6, 8)]), [self.REPLAY])
+        unknown = surely(History(), [self.REPLAY])
+
+        assert unknown.middle < found.middle < 12 * GB / (40e6 / 8)
+        assert width(found) > width(unknown)
+
+    def test_one_that_is_far_out_does_not_pull_the_others_along(self) -> None:
+        real = [past for past in drills(5) if past.phase == "REPLAY"]
+
+        found = surely(
+            History(past=[*real, self.tiny(100e6, 400_000)]), [Work(phase="REPLAY", amount=20 * GB)]
+        )
+
+        assert found.middle < 600
+
+
 class TestTheRun:
     def test_outweighs_what_was_before(self) -> None:
         # The drills had 50 MB/s; this run has had 10 for twenty minutes.
@@ -227,6 +286,53 @@ class TestHours:
         assert (
             surely(history, [FETCH], at=late).middle < surely(history, [FETCH], at=early).middle / 2
         )
+
+    def test_a_window_that_was_only_declared_is_reckoned_with(self) -> None:
+        declared = Window(from_minute=0, until_minute=360, slower=5.0)
+        by_day = [each for each in nights(14, until=NOON) if each.at.hour >= 6]
+        known = History(past=drills(4), samples=by_day)
+
+        plain = surely(known, [FETCH], at=MIDNIGHT + timedelta(days=1))
+        ahead = surely(replace(known, windows=[declared]), [FETCH], at=MIDNIGHT + timedelta(days=1))
+
+        assert ahead.middle > 2 * plain.middle
+
+    def test_one_that_was_measured_as_well_counts_once(self) -> None:
+        night = Window(from_minute=0, until_minute=360, slower=5.0)
+        known = History(past=drills(4), samples=nights(14, share=0.2, until=NOON))
+        late = MIDNIGHT + timedelta(days=1)
+
+        measured = surely(known, [FETCH], at=late)
+        told = surely(replace(known, windows=[night]), [FETCH], at=late)
+
+        assert told.middle == pytest.approx(measured.middle, rel=0.25)
+
+    def test_one_that_moves_with_the_clocks_is_at_its_new_hour_at_once(self) -> None:
+        # Measured in winter from 23:00 to 5:00 UTC; now it is summer.
+        night = Window(from_minute=0, until_minute=360, tz="Europe/Amsterdam", slower=5.0)
+        change = datetime.fromisoformat("2026-03-29T01:00:00+00:00")
+        samples = [
+            Sample(at=at, rate=50e6 / (5 if night.covers(at) else 1))
+            for at in (change - timedelta(minutes=30 * n) for n in range(1, 48 * 21))
+        ]
+        weather = learn(History(samples=samples, windows=[night]), at=change).weather
+        evening = change.replace(day=30, hour=22, minute=30)
+
+        assert weather.usual(evening) < math.log(1 / 3)
+        assert weather.usual(evening.replace(day=31, hour=4)) > math.log(1 / 2)
+
+    def test_one_that_is_over_slows_nothing_any_more(self) -> None:
+        over = Window(
+            from_minute=0, until_minute=360, slower=5.0, until_at=NOON - timedelta(days=7)
+        )
+        samples = [
+            each
+            for each in nights(21, share=0.2, until=NOON)
+            if each.at.hour >= 6 or each.at < NOON - timedelta(days=7)
+        ]
+        weather = learn(History(samples=samples, windows=[over]), at=NOON).weather
+
+        assert weather.usual(NOON + timedelta(hours=15)) > math.log(1 / 2)
 
     def test_an_even_storage_has_no_hours(self) -> None:
         learned = learn(History(samples=nights(14)), at=MIDNIGHT)
@@ -346,6 +452,15 @@ class TestTrack:
         track.note(125, 0)
 
         assert track.windows() == []
+
+    def test_goes_on_from_what_was_measured_before(self) -> None:
+        track = Track()
+        track.go_on([(40, -600e6), (100, 0)])
+        track.note(100, 0)
+        track.note(101, 10e6)
+
+        assert [w.amount / w.seconds for w in track.windows()] == pytest.approx([10e6])
+        assert track.outages() == []
 
     def test_without_a_note_there_is_nothing(self) -> None:
         assert Track().windows() == []

@@ -2,16 +2,18 @@
 
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backups.storage.attempt import Attempt, Setting
-from backups.storage.fetch import MIB, PART_BYTES, Fetcher, FetchItem, Sources
+from backups.storage.fetch import MIB, PART_BYTES, Fetcher, FetchItem, Manner, Sources
 from backups.storage.flow import Limit
 from backups.storage.items import BLOCK_BYTES
 from backups.storage.jobs import Job, Part, gaps
 from backups.storage.journal import Held, Journal
+from backups.storage.schedule import Schedule
 from backups.storage.sources import Channel
 from backups.storage.tail import Tail
 from backups.storage.values import ObjectRef
@@ -22,6 +24,12 @@ __all__ = ["storage"]
 
 LARGE = random.Random(3).randbytes(16 * MIB)
 SOUND = Faults()
+
+
+@pytest.fixture
+def sources(storage: Storage) -> Iterator[Sources]:
+    with opened(storage) as found:
+        yield found
 
 
 class TestSlowConnections:
@@ -72,6 +80,27 @@ class TestSlowConnections:
             assert fetcher.path_of(wanted).read_bytes() == LARGE
             assert fetcher.counters()["bytes_wire"] < 1.2 * len(LARGE)
 
+    def test_outlive_an_outage_after_they_were_shared_out(
+        self, storage: Storage, sources: Sources, tmp_path: Path
+    ) -> None:
+        wanted = item(storage.put(), CONTENT)
+        slow = Faults(connection_bytes_per_second=6 * MIB)
+        storage.proxy.faults = slow
+        manner = Manner(waiting_after_seconds=0.5, outage_seconds=20)
+        said = list[str]()
+        with Fetcher(sources, tmp_path, manner=manner) as fetcher:
+            for step in fetcher.steps([wanted]):
+                if fetcher.counters().get("parts_shared_out", 0) > 2 and not said:
+                    storage.proxy.faults = Faults(down=True)
+                    said.append(step.waiting)
+                elif said and not said[-1]:
+                    said.append(step.waiting)
+                elif said:
+                    storage.proxy.faults = slow
+
+        assert said[-1] == "storage"
+        assert whole(tmp_path)
+
     def test_lose_nothing_at_a_death_in_the_middle(self, storage: Storage, tmp_path: Path) -> None:
         ref = storage.put()
         wanted = item(ref, CONTENT)
@@ -98,10 +127,6 @@ class TestAPart:
         job = _job(tmp_path)
         job.parts[0] = Part(job, 0, PART_BYTES, (1, 7))
         return _attempt(job.parts[0], sources.channels[0], tmp_path)
-
-    @pytest.fixture
-    def sources(self, storage: Storage) -> Sources:
-        return Sources([storage.source])
 
     def test_cedes_its_end(self, attempt: Attempt) -> None:
         rest = attempt.cede(9 * MIB)
@@ -136,6 +161,17 @@ class TestAPart:
         assert list(gaps(job.parts_within(0, PART_BYTES), 0, PART_BYTES)) == [(0, 9 * MIB)]
         del job.parts[rest.start]
         assert list(gaps(job.parts_within(0, PART_BYTES), 0, PART_BYTES)) == [(0, PART_BYTES)]
+
+    def test_wakes_together_with_what_it_ceded(self, attempt: Attempt) -> None:
+        rests = [attempt.cede(middle * MIB) for middle in (12, 9, 6)]
+        schedule = Schedule([attempt.channel])
+        for part in (attempt.part, *rests):
+            assert part is not None
+            schedule.add(part, not_before=10.0)
+
+        taken = [schedule.take(11.0) for _part in range(5)]
+
+        assert [task and task.part for task in taken] == [attempt.part, *rests, None]
 
     def test_is_shared_out_only_while_the_line_is_not_full(self, attempt: Attempt) -> None:
         channel = attempt.channel

@@ -20,6 +20,8 @@ from backups.storage.fetch import MIB, Fetcher, FetchItem, Manner, Sources, Unso
 from backups.storage.journal import StageInUse
 from backups.storage.manifest import read_manifest
 from backups.storage.s3 import Credentials
+from backups.storage.schedule import Schedule
+from backups.storage.warden import Warden
 from config.embedded.faults import Faults
 from tests.backups.fetching import CONTENT, Storage, hashes, item, opened, storage, whole
 
@@ -125,6 +127,33 @@ class TestAStageThatSuffered:
     def test_is_not_shared(self, sources: Sources, tmp_path: Path) -> None:
         with Fetcher(sources, tmp_path), pytest.raises(StageInUse), Fetcher(sources, tmp_path):
             pass
+
+
+class TestAThreadThatBreaks:
+    """By a mistake of ours, that is: nobody may wait for ever for what it had taken."""
+
+    @pytest.mark.parametrize("broken", [(Schedule, "take"), (Warden, "_look_at")])
+    def test_ends_the_wait(
+        self,
+        broken: tuple[type, str],
+        storage: Storage,
+        sources: Sources,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        wanted = item(storage.put(), CONTENT)
+        storage.proxy.faults = Faults(bytes_per_second=20 * MIB)
+
+        def mistaken(*_args: object, **_named: object) -> None:
+            raise TypeError("not to be compared")
+
+        with Fetcher(sources, tmp_path) as fetcher:
+            steps = fetcher.steps([wanted])
+            next(steps)
+            monkeypatch.setattr(*broken, mistaken)
+
+            with pytest.raises(TypeError, match="not to be compared"):
+                list(steps)
 
 
 class TestADiskThatIsFull:

@@ -15,6 +15,7 @@ from backups import operations, runner
 from backups.models import Backup, JobState, RestoreJob, RestoreStep, StorageMeasurement
 from backups.operations import recovery_options, silent_places
 from backups.options import Board, Point, RecoveryOption
+from backups.storage.fetch import MIB
 from config.embedded.fault_proxy import FaultProxy
 from config.embedded.faults import Faults
 from incidents.models import TimelineEntry
@@ -161,18 +162,23 @@ class TestReading:
         assert first(board).place.name == "copy"
         assert "place-silent" not in {risk.code for risk in first(board).risks}
 
-    def test_earlier_restores_and_the_weather_make_the_range_narrow(self, rooms: Rooms) -> None:
+    def test_earlier_restores_and_the_weather_make_the_range_narrow(
+        self, rooms: Rooms, fault_proxy: FaultProxy
+    ) -> None:
         guessed = first(looked(rooms))
         assert "never-measured" in {risk.code for risk in guessed.risks}
 
+        # What is over within a moment shows no speed, and may take another moment.
+        fault_proxy.faults = Faults(bytes_per_second=16 * MIB)
         job = carried(rooms.request())
+        fault_proxy.faults = Faults()
         assert RestoreStep.objects.filter(job=job, phase="FETCH").exists()
         for hour in range(1, 60):
             StorageMeasurement.objects.create(
                 location=rooms.database.storage,
                 measured_at=timezone.now() - hour * HOUR,
                 seconds=4,
-                bytes=400_000_000,
+                bytes=4 * 16 * MIB,
                 requests=20,
                 errors=0,
             )

@@ -1,6 +1,9 @@
 """Ways back on the command line: in 80 columns for people, whole for programs; one is started."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from io import StringIO
 from typing import Any
@@ -9,9 +12,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from backups.models import Backup, Database, RecoveryTarget, RestoreJob
+from backups.models import Backup, Database, RecoveryTarget, RestoreJob, StorageLocation, Tenant
+from backups.runner.catalogue import Reading
+from backups.runner.looking import look_at_archive
+from incidents.models import TimelineEntry
 from tests.backups.factories import DatabaseFactory, RecoveryTargetFactory, StorageLocationFactory
-from tests.factories import HOUR, MINUTE
+from tests.factories import HOUR, MINUTE, IncidentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +98,34 @@ class TestText:
             said("recovery_options", "shop", "--at", "yesterday")
 
 
+class TestACopyThatIsSlow:
+    @pytest.mark.parametrize("waits", [True, False])
+    def test_is_not_said_to_be_silent_by_those_who_wait_for_it(
+        self, database: Database, *, waits: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        copy = StorageLocationFactory.create(name="slow")
+        database.copies.add(copy)
+
+        @contextmanager
+        def opened(_database: Database, *, location: StorageLocation, **_how: Any) -> Iterator[int]:
+            yield location.pk
+
+        def read(pk: int, *_rest: Any) -> Reading:
+            if pk == copy.pk:
+                time.sleep(1)
+            return Reading(backups={}, earliest_at=None, latest_at=None)
+
+        monkeypatch.setattr("backups.runner.looking.opened_archive", opened)
+        monkeypatch.setattr("backups.runner.looking.read_catalogue", read)
+        monkeypatch.setattr("backups.runner.looking._GRACE_SECONDS", 0.1)
+
+        look = look_at_archive(
+            database_id=database.pk, at=timezone.now(), budget_seconds=20, waits_for_copies=waits
+        )
+
+        assert list(look.faults) == ([] if waits else [copy.pk])
+
+
 class TestJson:
     def test_holds_every_option_with_its_figures(
         self, database: Database, target: RecoveryTarget
@@ -136,6 +170,39 @@ class TestStart:
         job = RestoreJob.objects.get()
         assert (job.point, job.strategy, job.lanes) == ("BACKUP", "STREAM", 3)
         assert job.backup == Backup.objects.get()
+
+    def test_the_reasons_of_one_to_a_target_are_on_the_timeline(
+        self, database: Database, target: RecoveryTarget
+    ) -> None:
+        incident = IncidentFactory.create()
+
+        said(
+            "restore_database", "shop", "standby", backup="nightly", why="It is the only one.",
+            incident=incident.pk,
+        )  # fmt: skip
+
+        entry = TimelineEntry.objects.get(tags__contains=["decision"])
+        assert "shop" in entry.text
+        assert "standby" in entry.text
+        assert entry.text.endswith("Reasons: It is the only one.")
+
+    def test_both_parts_of_one_in_two_stages_are_named_and_the_reasons_told_once(
+        self, database: Database, target: RecoveryTarget
+    ) -> None:
+        Tenant.objects.create(
+            database=database, name="acme", public_code="acme", registered_at=timezone.now()
+        )
+        RecoveryTargetFactory.create(name="beside", probed_at=timezone.now(), free_bytes=900 * GB)
+        incident = IncidentFactory.create()
+
+        told = said(
+            "restore_database", "shop", "standby", rest_at="beside", why="Half of it early.",
+            incident=incident.pk,
+        )  # fmt: skip
+
+        first, rest = RestoreJob.objects.order_by("pk")
+        assert f"Queued {first}, and {rest} for the rest." in told
+        assert TimelineEntry.objects.filter(tags__contains=["decision"]).count() == 1
 
     @pytest.mark.parametrize(
         ("options", "sentence"),

@@ -194,7 +194,7 @@ class TestObjectives:
     ) -> None:
         answer = desk.post(
             url("objectives-set", database.pk),
-            {"lose_minutes": "1", "back_minutes": "1"},
+            {"lose_minutes": "1", "back_minutes": "1", "why": "agreed with the customers"},
             follow=True,
         )
 
@@ -205,15 +205,25 @@ class TestObjectives:
     def test_are_taken_back_and_refused_when_they_are_none(
         self, desk: Client, database: Database
     ) -> None:
-        desk.post(url("objectives-set", database.pk), {"lose_minutes": "60"})
-        odd = desk.post(url("objectives-set", database.pk), {"lose_minutes": "-1"})
+        address, why = url("objectives-set", database.pk), {"why": "agreed"}
+        desk.post(address, {"lose_minutes": "60"} | why)
+        odd = desk.post(address, {"lose_minutes": "-1"} | why)
         database.refresh_from_db()
         assert odd.status_code == INVALID
         assert database.recovery_point_objective == HOUR
 
-        desk.post(url("objectives-set", database.pk), {"lose_minutes": ""})
+        desk.post(address, {"lose_minutes": ""} | why)
         database.refresh_from_db()
         assert database.recovery_point_objective is None
+
+    def test_need_a_reason_and_something_new(self, desk: Client, database: Database) -> None:
+        address = url("objectives-set", database.pk)
+
+        without = desk.post(address, {"lose_minutes": "60"})
+        unchanged = desk.post(address, {"lose_minutes": "", "why": "agreed"})
+
+        assert without.status_code == unchanged.status_code == INVALID
+        assert "Nothing is changed" in unchanged.content.decode()
 
 
 class TestStart:

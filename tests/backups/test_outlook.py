@@ -188,7 +188,7 @@ class TestHistory:
         for days in range(5):
             drill(job, began_at=NOON - timedelta(days=days + 1))
 
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(5):
             read(job)
 
 
@@ -294,6 +294,99 @@ class TestOutlook:
         going.enter(RestorePhase.READY, unit="")
 
         assert going.go(1, a_second=1, total=1) is None
+
+
+def lose(job: RestoreJob, *, began_at: datetime, ended_at: datetime, number: int = 1) -> None:
+    """Let the worker die, and another begin."""
+    RestoreAttempt.objects.filter(job=job, number=number).delete()
+    RestoreAttempt.objects.create(
+        job=job, number=number, worker="here", began_at=began_at, ended_at=ended_at,
+        outcome=AttemptOutcome.LOST,
+    )  # fmt: skip
+    RestoreAttempt.objects.create(
+        job=job, number=number + 1, worker="there", began_at=ended_at,
+        outcome=AttemptOutcome.RUNNING,
+    )  # fmt: skip
+
+
+class TestAfterADeath:
+    """Eight minutes at 50 MB/s with nothing known before; then the worker dies."""
+
+    @pytest.fixture
+    def first(self, job: RestoreJob) -> Going:
+        going = Going(job)
+        going.enter(RestorePhase.FETCH)
+        going.go(480, a_second=50e6, total=60 * GB)
+        return going
+
+    def again(self, first: Going, *, after: float = 20) -> Going:
+        lose(first.job, began_at=NOON, ended_at=first.now + timedelta(seconds=after))
+        going = Going(first.job)
+        going.seconds = first.seconds + after
+        return going
+
+    def test_what_was_given_stands_while_the_next_one_plans(self, first: Going) -> None:
+        given = first.go(1, a_second=50e6, total=60 * GB)
+        going = self.again(first)
+        going.enter(RestorePhase.PLAN, unit="")
+
+        held = going.outlook.look(Step(done=0), at=going.now)
+
+        assert given is not None
+        assert held is not None
+        assert (held.low_at, held.high_at) == (given.low_at, given.high_at)
+        assert going.outlook.basis
+
+    def test_the_next_one_begins_with_the_speed_that_was_measured(self, first: Going) -> None:
+        given = first.go(1, a_second=50e6, total=60 * GB)
+        going = self.again(first)
+        going.enter(RestorePhase.FETCH)
+        going.done = first.done
+
+        found = {going.go(1, a_second=1e6, total=60 * GB) for _second in range(10)}
+
+        assert found == {given}
+        assert going.outlook.basis.startswith("last:")
+
+    def test_no_second_of_nobodys_work_is_measured(self, first: Going) -> None:
+        going = self.again(first, after=600)
+        going.enter(RestorePhase.FETCH)
+        going.done = first.done
+
+        given = going.go(1, a_second=50e6, total=60 * GB)
+
+        # 720 seconds of work were left.
+        assert given is not None
+        assert given.low_at < going.now + 12 * MINUTE < given.high_at
+        assert given.high_at < going.now + 25 * MINUTE
+
+    def test_a_step_that_waits_does_not_forget_it(self, first: Going) -> None:
+        going = self.again(first)
+        going.enter(RestorePhase.FETCH)
+        going.outlook.note(Step(done=0, waiting="storage"))
+        going.done = first.done
+
+        assert going.go(1, a_second=50e6, total=60 * GB) is not None
+
+    def test_one_that_waits_for_the_storage_holds_nothing(self, first: Going) -> None:
+        going = self.again(first)
+        going.enter(RestorePhase.PLAN, unit="")
+
+        assert going.outlook.look(Step(done=0, waiting="storage"), at=going.now) is None
+
+    def test_what_has_passed_is_not_held(self, first: Going) -> None:
+        going = self.again(first, after=7200)
+        going.enter(RestorePhase.PLAN, unit="")
+
+        assert going.outlook.look(Step(done=0), at=going.now) is None
+
+    def test_after_a_pause_it_begins_anew(self, first: Going) -> None:
+        going = self.again(first)
+        RestoreAttempt.objects.filter(number=1).update(outcome=AttemptOutcome.PAUSED)
+        going = Going(first.job)
+        going.enter(RestorePhase.PLAN, unit="")
+
+        assert going.outlook.look(Step(done=0), at=going.now) is None
 
 
 class TestWhatCameTrue:

@@ -51,6 +51,10 @@ def shown() -> tuple[str, int, int | None]:
     return report.phase, report.done, report.total
 
 
+def goings_on() -> int:
+    return TimelineEntry.objects.filter(text__startswith="The restore goes on").count()
+
+
 def pass_by(telling: Telling, phase: RestorePhase, *steps: Step) -> None:
     telling.begin(phase)
     for step in steps:
@@ -144,8 +148,14 @@ class TestAHalt:
         ],
     )
     def test_is_told_once_and_so_is_its_end(
-        self, job: RestoreJob, waiting: str, state: ProgressState, words: str
+        self,
+        job: RestoreJob,
+        waiting: str,
+        state: ProgressState,
+        words: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr("backups.runner.telling.FLOWS_SECONDS", 0.0)
         telling = attempt(job, 1)
         telling.begin(RestorePhase.FETCH)
         telling.started()
@@ -161,5 +171,36 @@ class TestAHalt:
 
         telling.step(Step(done=51, total=400))
 
-        texts = TimelineEntry.objects.values_list("text", flat=True)
-        assert any(text.startswith("The restore goes on") for text in texts)
+        assert goings_on() == 1
+
+    def test_that_flips_is_told_as_one(self, job: RestoreJob) -> None:
+        telling = attempt(job, 1)
+        telling.begin(RestorePhase.FETCH)
+        telling.started()
+
+        for done in range(5):
+            telling.step(Step(done=done, total=400, waiting="storage"))
+            telling.step(Step(done=done, total=400))
+
+        assert ProgressReport.objects.get().state == ProgressState.WAITING
+        assert goings_on() == 0
+
+        telling.finish(RestorePhase.FETCH, Step(done=400, total=400))
+
+        assert ProgressReport.objects.get().state == ProgressState.RUNNING
+        assert StatusUpdate.objects.filter(body__contains="does not answer").count() == 1
+        assert goings_on() == 1
+
+    def test_that_was_not_told_again_has_no_end_to_tell(
+        self, job: RestoreJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("backups.runner.telling.FLOWS_SECONDS", 0.0)
+        telling = attempt(job, 1)
+        telling.begin(RestorePhase.FETCH)
+        telling.started()
+
+        for done in range(3):
+            telling.step(Step(done=done, total=400, waiting="storage"))
+            telling.step(Step(done=done, total=400))
+
+        assert goings_on() == 1

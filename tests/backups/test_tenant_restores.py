@@ -1,7 +1,9 @@
 """Tenants that come back one by one: in their order, several at once, each for itself."""
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,27 @@ class TestAll:
             assert row.kept_as == ""
         # The former ones took no writes: nobody needs them.
         assert pair.databases() == set(TENANTS)
+
+    def test_are_never_counted_twice(
+        self, job: RestoreJob, pair: Pair, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(pair)
+        drop = Way.drop_former
+
+        def drop_slowly(way: Way, row: TenantRestore) -> None:
+            # Its row says that it is back, and its lane has not told so yet.
+            time.sleep(0.8)
+            drop(way, row)
+
+        monkeypatch.setattr(Way, "drop_former", drop_slowly)
+        monkeypatch.setattr("backups.runner.lanes.COUNTED_EVERY_SECONDS", 0.5)
+
+        counted: list[int] = []
+        with suppress(TenantsUnfinished):
+            counted.extend(step.done for step in bringing(job, pair))
+
+        assert (max(counted), counted[-1]) == (2, 2)
+        assert counted == sorted(counted)
 
     def test_come_in_the_order_of_their_priority(self, job: RestoreJob, pair: Pair) -> None:
         RestoreJob.objects.filter(pk=job.pk).update(lanes=1)

@@ -24,7 +24,7 @@ from backups.runner.lanes import TenantsUnfinished
 from backups.runner.later_parts import begin_later_parts
 from backups.runner.telling import tell_end
 from backups.runner.turns import Turns, turns_at_rest
-from incidents.models import TenantProgress, TimelineEntry
+from incidents.models import ProgressReport, TenantProgress, TimelineEntry
 from incidents.operations import tenants as record
 from tests.backups.factories import DatabaseFactory, RestoreJobFactory
 from tests.factories import HOUR, MINUTE, NOON, IncidentFactory
@@ -83,6 +83,19 @@ def _said_of(state: State) -> dict[str, Any]:
     return {"began_at": NOON - MINUTE, **ended, **told.get(state, {})}
 
 
+def end_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every attempt find out that tenants are left."""
+
+    def unfinished(_restoration: Any) -> None:
+        raise TenantsUnfinished("1 failed")
+
+    monkeypatch.setattr(
+        "backups.runner.carrying.opened_supply",
+        lambda *_places, **_named: nullcontext(SimpleNamespace(secrets=("s",))),
+    )
+    monkeypatch.setattr("backups.runner.restore.Restoration.carry", unfinished)
+
+
 def told(job: RestoreJob) -> list[tuple[str, int | None, Any]]:
     rows = TenantProgress.objects.filter(report__key=job.key).order_by("tenant__name")
     return list(rows.values_list("state", "place", "data_until_at"))
@@ -117,7 +130,8 @@ class TestTold:
         ends = [(each.eta_low_at, each.eta_high_at) for each in news]
         assert ends == [
             (NOON + timedelta(seconds=low), NOON + timedelta(seconds=high))
-            for low, high in ((0, 60), (15, 90), (30, 120), (45, 120))
+            # 0 to 60, 15 to 90, 30 and 45 to 120; in whole minutes, rounded outward.
+            for low, high in ((0, 60), (0, 120), (0, 120), (0, 120))
         ]
 
     def test_only_what_moved_and_who_comes_next_is_read_again(self, job: RestoreJob) -> None:
@@ -250,15 +264,7 @@ class TestTheRest:
         self, job: RestoreJob, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         turns(job, State.VERIFIED, State.WAITING)
-
-        def unfinished(_restoration: Any) -> None:
-            raise TenantsUnfinished("1 failed")
-
-        monkeypatch.setattr(
-            "backups.runner.carrying.opened_supply",
-            lambda *_places, **_named: nullcontext(SimpleNamespace(secrets=("s",))),
-        )
-        monkeypatch.setattr("backups.runner.restore.Restoration.carry", unfinished)
+        end_unfinished(monkeypatch)
 
         runner.run_restore(restore_id=job.pk, now=lambda: NOON)
 
@@ -270,6 +276,21 @@ class TestTheRest:
         runner.run_restore(restore_id=job.pk, now=lambda: NOON)
         job.refresh_from_db()
         assert (job.state, job.failure_code) == (JobState.FAILED, TenantsUnfinished.code)
+
+    def test_says_how_many_are_back_by_their_own_rows_when_it_stops(
+        self, job: RestoreJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        turns(job, *[State.VERIFIED] * 10, State.KEPT, State.CONFLICT)
+        # As it was told last, wrong or old.
+        RestoreJob.objects.filter(pk=job.pk).update(done=12, total=12, unit="items")
+        end_unfinished(monkeypatch)
+
+        runner.run_restore(restore_id=job.pk, now=lambda: NOON)
+
+        job.refresh_from_db()
+        report = ProgressReport.objects.get(key=job.key)
+        assert (job.state, job.done, job.total) == (JobState.FAILED, 11, 12)
+        assert (report.state, report.done, report.total) == ("failed", 11, 12)
 
 
 class TestTenThousand:

@@ -51,6 +51,8 @@ class TestWaitingRestores:
         attempt = RestoreAttempt.objects.create(
             job=job, number=1, worker="elsewhere:1:a", began_at=NOON
         )
+        heard_at, until = NOON + timedelta(seconds=10), NOON + timedelta(seconds=30)
+        RestoreJob.objects.all().renew(job.pk, worker="elsewhere:1:a", until=until, at=heard_at)
 
         assert runner.waiting_restores(at=LATER) == [(job.pk, "restores")]
 
@@ -58,6 +60,8 @@ class TestWaitingRestores:
         attempt.refresh_from_db()
         assert job.state == JobState.QUEUED
         assert attempt.outcome == AttemptOutcome.LOST
+        # The time after that was nobody's work, and no later estimate is to count it.
+        assert attempt.ended_at == heard_at
         assert TimelineEntry.objects.filter(external_id__contains="attempt_failed").exists()
 
     def test_a_worker_that_keeps_its_lease_is_left_alone(self) -> None:

@@ -13,11 +13,15 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connections
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from statuspage.operations import set_up_page
+from tests.factories import ResponderFactory
 
+PASSWORD = "high water"
 # Quiet: no screen, no sandbox of its own as root, nothing fetched from outside.
 _FLAGS = [
     "--no-sandbox",
@@ -84,6 +88,20 @@ def page(chromium: Browser) -> Iterator[Page]:
     yield opened
     context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def desk(page: Page, live_server: LiveServer) -> Page:
+    """Sign a responder in, by the form."""
+    responder: User = ResponderFactory.create()
+    responder.set_password(PASSWORD)
+    responder.save()
+    page.goto(f"{live_server.url}/desk/")
+    page.get_by_label("Username").fill(responder.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Incidents", exact=True)).to_be_visible()
+    return page
 
 
 @pytest.fixture

@@ -214,6 +214,7 @@ def test_a_preview_looks_as_the_page_will(
     page.goto(live_server.url + incident.get_absolute_url())
     page.locator("#update_body").fill("It is the **database**.")
 
+    page.locator("#update summary", has_text="More").click()
     with page.expect_popup() as opened:
         page.locator("#update").get_by_role("button", name="See the whole page").click()
     preview = opened.value

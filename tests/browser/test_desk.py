@@ -8,7 +8,6 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import User
 from incidents import operations
 from incidents.models import Incident, ProgressReport
 from incidents.values import Severity
@@ -17,29 +16,13 @@ from tests.browser.axe import violations
 from tests.factories import (
     ComponentFactory,
     ProgressReportFactory,
-    ResponderFactory,
     TimelineEntryFactory,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PASSWORD = "high water"
 # Milliseconds: longer than the slowest part waits before it renews itself.
 PATIENCE = 20_000
-
-
-@pytest.fixture
-def desk(page: Page, live_server: LiveServer) -> Page:
-    """Sign a responder in, by the form."""
-    responder: User = ResponderFactory.create()
-    responder.set_password(PASSWORD)
-    responder.save()
-    page.goto(f"{live_server.url}/desk/")
-    page.get_by_label("Username").fill(responder.username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Incidents", exact=True)).to_be_visible()
-    return page
 
 
 @pytest.fixture

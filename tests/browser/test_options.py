@@ -6,33 +6,17 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import User
 from backups.models import Backup, Database, RecoveryTarget, RestoreJob
 from incidents.models import Incident
 from tests.backups.factories import DatabaseFactory, RecoveryTargetFactory
 from tests.browser.axe import violations
-from tests.factories import HOUR, MINUTE, IncidentFactory, ResponderFactory
+from tests.factories import HOUR, MINUTE, IncidentFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PASSWORD = "high water"
 # Milliseconds: longer than the storage is waited for.
 PATIENCE = 30_000
 GB = 10**9
-
-
-@pytest.fixture
-def desk(page: Page, live_server: LiveServer) -> Page:
-    """Sign a responder in, by the form."""
-    responder: User = ResponderFactory.create()
-    responder.set_password(PASSWORD)
-    responder.save()
-    page.goto(f"{live_server.url}/desk/")
-    page.get_by_label("Username").fill(responder.username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Incidents", exact=True)).to_be_visible()
-    return page
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_a_line_that_is_refused_comes_back_with_a_way_out(
 
     box.fill("+5m restart it")
     box.press("Enter")
-    expect(ada.locator("#entry-reading")).to_contain_text("+5m is still to come")
+    expect(ada.locator("#entry-aside")).to_contain_text("+5m is still to come")
     expect(box).to_have_value("+5m restart it")
     expect(box).to_be_focused()
 
@@ -148,13 +148,145 @@ def test_why_a_line_came_back_is_not_talked_over(
     # Faster than the line is read while it is typed.
     box.fill("it holds *mitigated")
     box.press("Enter")
-    expect(ada.locator("#entry-reading .write__refusal")).to_be_visible()
+    expect(ada.locator("#entry-aside .write__refusal")).to_be_visible()
     ada.wait_for_timeout(1_000)
-    expect(ada.locator("#entry-reading .write__refusal")).to_be_visible()
+    expect(ada.locator("#entry-aside .write__refusal")).to_be_visible()
     expect(box).to_have_value("it holds *mitigated")
 
     box.fill("it holds")
     expect(ada.locator("#entry-reading .write__read")).to_contain_text("it holds")
+
+
+def test_what_is_typed_after_a_refusal_is_another_line_and_the_refused_one_is_kept(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    _open(ada, live_server, incident)
+    box, aside = ada.get_by_label("New entry"), ada.locator("#entry-aside")
+    ada.keyboard.press("n")
+
+    ada.keyboard.type("+5m restart it")
+    ada.keyboard.press("Enter")
+    expect(ada.locator("#entry-aside")).to_contain_text("+5m is still to come")
+    ada.keyboard.type("proxy is back")
+    expect(box).to_have_value("proxy is back")
+    expect(aside).to_contain_text("Not written down: “+5m restart it”")
+    ada.keyboard.press("Enter")
+    expect(ada.locator("#timeline")).to_contain_text("proxy is back", timeout=PATIENCE)
+
+    # Taken back while something else is typed, neither is lost.
+    expect(aside).to_contain_text("+5m restart it")
+    ada.keyboard.type("half a li")
+    aside.get_by_role("button", name="Put it back").click()
+    expect(box).to_have_value("+5m restart it")
+    expect(aside).to_contain_text("Set aside: “half a li”")
+    aside.get_by_role("button", name="Let it go").last.click()
+    expect(aside).not_to_contain_text("half a li")
+    aside.get_by_role("button", name="Let it go").click()
+    expect(aside).to_be_empty()
+    expect(box).to_have_value("")
+    assert [entry.text for entry in incident.entries.filter(kind="event", milestone="")] == [
+        "proxy is back"
+    ]
+
+
+def test_a_refused_line_is_mended_where_it_stands(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    _open(ada, live_server, incident)
+    ada.keyboard.press("n")
+    ada.keyboard.type("restart it *detect")
+    ada.keyboard.press("Enter")
+    expect(ada.locator("#entry-aside")).to_contain_text("*detect is not known")
+
+    ada.keyboard.press("End")
+    ada.keyboard.type("ed")
+    expect(ada.get_by_label("New entry")).to_have_value("restart it *detected")
+    ada.keyboard.press("Enter")
+    expect(ada.locator("#entry-aside")).to_be_empty()
+    expect(ada.locator("#entry-reading")).to_contain_text("Written down")
+    expect(ada.locator("#entry-reading .pill")).to_have_text("Detected")
+
+
+def test_several_lines_that_are_refused_while_others_are_typed_all_stay(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    _open(ada, live_server, incident)
+    ada.route("**/entries/line/**", lambda route: _later(ada, route))
+    ada.keyboard.press("n")
+    for line in ("+5m one", "+6m two"):
+        ada.keyboard.type(line)
+        ada.keyboard.press("Enter")
+    ada.keyboard.type("half a li")
+
+    aside = ada.locator("#entry-aside")
+    expect(aside).to_contain_text("“+5m one”", timeout=PATIENCE)
+    expect(aside).to_contain_text("“+6m two”", timeout=PATIENCE)
+    expect(ada.get_by_label("New entry")).to_have_value("half a li")
+
+
+def test_a_refusal_stays_whatever_is_sent_behind_it(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    _open(ada, live_server, incident)
+    ada.route("**/entries/line/**", lambda route: _later(ada, route))
+    ada.keyboard.press("n")
+    for line in ("+5m one", "second line"):
+        ada.keyboard.type(line)
+        ada.keyboard.press("Enter")
+    expect(ada.locator("#entry-reading")).to_contain_text("Written down", timeout=PATIENCE)
+    expect(ada.locator("#entry-reading")).to_contain_text("second line")
+
+    aside = ada.locator("#entry-aside")
+    expect(aside).to_contain_text("“+5m one”")
+    expect(aside).to_contain_text("+5m is still to come")
+    assert violations(ada) == []
+
+
+def test_a_time_that_came_twice_is_answered_after_enter_too(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    Incident.objects.filter(pk=incident.pk).update(tz="Europe/Amsterdam")
+    _open(ada, live_server, incident)
+    ada.keyboard.press("n")
+    ada.keyboard.type("2025-10-26 02:15-02:45 it was slow #db")
+    ada.keyboard.press("Enter")
+    aside = ada.locator("#entry-aside")
+    expect(aside).to_contain_text("02:15 came twice")
+    # The next line is typed over it meanwhile.
+    ada.keyboard.type("half a li")
+
+    aside.get_by_role("button", name="2025-10-26 00:15 - 2025-10-26 01:45 UTC").click()
+    expect(ada.locator("#timeline")).to_contain_text("it was slow", timeout=PATIENCE)
+    expect(aside).to_be_empty()
+    expect(ada.get_by_label("New entry")).to_have_value("half a li")
+    entry = incident.entries.get(text="it was slow")
+    assert entry.at is not None
+    assert entry.until is not None
+    assert f"{entry.at:%H:%M}-{entry.until:%H:%M}" == "00:15-01:45"
+
+
+def test_a_milestone_is_moved_from_where_it_stands(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    first = TimelineEntryFactory.create(
+        incident=incident, milestone="mitigated", text="Half of it works"
+    )
+    _open(ada, live_server, incident)
+    box = ada.get_by_label("New entry")
+
+    # It is said before Enter, and answered behind it.
+    box.press_sequentially("it holds *mitigated")
+    expect(ada.locator("#entry-reading")).to_contain_text("Half of it works")
+    box.press("Enter")
+    aside = ada.locator("#entry-aside")
+    expect(aside.get_by_role("link", name="Look at it")).to_be_visible()
+    aside.get_by_role("button", name="mark it here").click()
+
+    expect(ada.locator("#entry-reading .pill")).to_have_text("Mitigated")
+    expect(aside).to_be_empty()
+    first.refresh_from_db()
+    assert first.milestone == ""
+    assert incident.entries.get(text="it holds").milestone == "mitigated"
 
 
 def test_two_people_edit_the_same_entry_and_nothing_is_lost(
@@ -241,7 +373,7 @@ def test_a_line_that_could_not_be_sent_is_given_back_and_written_once(
     ben.route("**/entries/line/**", swallow)
     box.fill("restarted the proxy")
     box.press("Enter")
-    expect(ben.locator("#entry-reading")).to_contain_text("No answer from the desk")
+    expect(ben.locator("#entry-aside")).to_contain_text("No answer from the desk")
     expect(box).to_have_value("restarted the proxy")
 
     ben.unroute("**/entries/line/**")
@@ -287,9 +419,9 @@ def test_the_timeline_is_worked_by_keyboard_alone(
     expect(ada.locator(".entry", has_text="restarted the proxy")).to_be_visible()
 
     # Shown to customers and kept from them again, pinned, deleted and brought back.
-    press("let customers see this entry")
+    press("this entry may be told to customers")
     undo = ada.locator("#entry-undo")
-    expect(undo).to_contain_text("Customers may see this entry")
+    expect(undo).to_contain_text("May be told to customers")
     undo.get_by_role("button", name="Undo").focus()
     ada.keyboard.press("Enter")
     expect(undo).to_contain_text("For staff only")
@@ -330,6 +462,26 @@ def test_the_readers_zone_is_one_press_away_and_stays(
     page.get_by_role("link", name="UTC", exact=True).first.click()
     expect(clock).to_have_text("12:00")
     context.close()
+
+
+def test_a_time_that_was_kept_is_not_read_in_another_zone(
+    ada: Page, live_server: LiveServer, incident: Incident
+) -> None:
+    address = live_server.url + incident.get_absolute_url()
+    body, due = ada.get_by_label("Message to customers"), ada.get_by_label("Or next update by")
+    fold = ada.locator("#update [data-next] > summary")
+    ada.goto(f"{address}?tz=UTC")
+    body.fill("Half of it is back.")
+    fold.click()
+    due.fill("2100-01-12T08:00")
+    ada.wait_for_timeout(600)
+
+    ada.goto(address)
+    expect(due).to_have_value("2100-01-12T08:00")
+    expect(fold).to_have_text("They hear next: by 2100-01-12 08:00")
+    ada.goto(f"{address}?tz=Asia/Tokyo")
+    expect(body).to_have_value("Half of it is back.")
+    expect(due).to_have_value("")
 
 
 def test_a_hidden_tab_asks_nothing(ada: Page, live_server: LiveServer, incident: Incident) -> None:

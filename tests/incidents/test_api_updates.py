@@ -59,7 +59,7 @@ def test_one_is_put_aside_changed_handed_in_and_approved(api: APIClient, grave: 
     assert changed.json()["version"] == 2
     assert _post(api, f"{path}submit/").json()["state"] == UpdateState.IN_REVIEW
 
-    own = _post(api, f"{path}approve/")
+    own = _post(api, f"{path}approve/", version=2)
     assert (own.status_code, own.json()["code"]) == (409, "approves-own")
     approved = _post(_api("approver"), f"{path}approve/", version=2).json()
     assert approved["state"] == UpdateState.PUBLISHED
@@ -69,6 +69,22 @@ def test_one_is_put_aside_changed_handed_in_and_approved(api: APIClient, grave: 
     assert corrected.json()["body"] == "It is the other disk."
     late = _post(api, f"{path}correct/", body="No.", version=2)
     assert (late.status_code, late.json()["code"]) == (409, "edited-meanwhile")
+
+
+@pytest.mark.parametrize("deed", ["approve", "publish-unapproved"])
+def test_nothing_goes_out_that_was_not_read(api: APIClient, grave: Incident, deed: str) -> None:
+    path = f"{_post(api, '', **_draft(grave)).json()['id']}/"
+    _post(api, f"{path}submit/")
+    edited = _draft(grave, body="It is the disk.", version=1)
+    api.put(f"{ADDRESS}{path}", edited, format="json")
+    other = _api("approver") if deed == "approve" else api
+
+    unread = _post(other, f"{path}{deed}/", reason="Now.")
+    stale = _post(other, f"{path}{deed}/", reason="Now.", version=1)
+
+    assert unread.status_code == 400
+    assert "version" in unread.json()
+    assert (stale.status_code, stale.json()["code"]) == (409, "edited-meanwhile")
 
 
 def test_posting_to_such_an_incident_says_that_it_waits(api: APIClient, grave: Incident) -> None:
@@ -86,7 +102,7 @@ def test_is_given_back_published_without_put_away_and_brought_back(
     api: APIClient, grave: Incident
 ) -> None:
     path = f"{_post(api, '', **_draft(grave)).json()['id']}/"
-    _post(api, f"{path}publish/")
+    _post(api, f"{path}publish/", version=1)
 
     back = _post(api, f"{path}return/", reason="Name the tours.").json()
     assert (back["state"], back["returned_reason"]) == (UpdateState.DRAFT, "Name the tours.")
@@ -94,7 +110,7 @@ def test_is_given_back_published_without_put_away_and_brought_back(
     assert _post(api, f"{path}restore/").json()["state"] == UpdateState.DRAFT
     _post(api, f"{path}submit/")
     assert _post(api, f"{path}publish-unapproved/").status_code == 400
-    out = _post(api, f"{path}publish-unapproved/", reason="Nobody is awake.").json()
+    out = _post(api, f"{path}publish-unapproved/", reason="Nobody is awake.", version=1).json()
     assert (out["state"], out["unapproved_reason"]) == (UpdateState.PUBLISHED, "Nobody is awake.")
 
 

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from incidents.calm import Given, allowance, calmed
+from incidents.calm import Given, allowance, calmed, outward
 from tests.factories import HOUR, NOON
 
 MINUTE = timedelta(minutes=1)
@@ -19,8 +19,8 @@ class TestTheFirst:
     @pytest.mark.parametrize(
         ("low", "high", "given"),
         [
-            # The less is left, the finer: ten seconds, a minute, five, fifteen, an hour.
-            (timedelta(seconds=61), timedelta(seconds=122), ("12:01:00", "12:02:10")),
+            # The less is left, the finer: a minute, five, fifteen, an hour.
+            (timedelta(seconds=61), timedelta(seconds=122), ("12:01:00", "12:03:00")),
             (timedelta(seconds=250), timedelta(seconds=610), ("12:04:00", "12:11:00")),
             (timedelta(minutes=33), timedelta(minutes=71), ("12:30:00", "13:15:00")),
             (timedelta(minutes=95), timedelta(minutes=182), ("13:30:00", "15:15:00")),
@@ -54,10 +54,33 @@ class TestStands:
     def test_after_half_an_hour_if_it_still_holds(self) -> None:
         assert again(70 * MINUTE, 110 * MINUTE, at=NOON + 31 * MINUTE) is GIVEN
 
-    def test_the_part_that_has_passed_is_no_reason(self) -> None:
-        at = NOON + 90 * MINUTE
+    def test_the_part_that_has_passed_is_left_out_and_no_reason_for_more(self) -> None:
+        at = NOON + 92 * MINUTE
 
-        assert again(92 * MINUTE, 118 * MINUTE, at=at, phase="replay") is GIVEN
+        found = again(94 * MINUTE, 118 * MINUTE, at=at, phase="replay")
+
+        assert (found.low_at, found.high_at) == (NOON + 94 * MINUTE, GIVEN.high_at)
+        assert found.given_at == GIVEN.given_at
+
+    @pytest.mark.parametrize("low", [0, 1, 20, 59, 61, 240, 3599])
+    @pytest.mark.parametrize("high", [30, 3600, 20 * 3600])
+    def test_never_begins_before_the_minute_that_runs(self, low: int, high: int) -> None:
+        for second in range(0, 7200, 97):
+            at = NOON + timedelta(seconds=second)
+            low_at, high_at = at + timedelta(seconds=low), at + timedelta(seconds=low + high)
+            for given in (None, GIVEN):
+                found = calmed(given, low_at=low_at, high_at=high_at, phase="fetch", at=at)
+
+                assert found.low_at >= at.replace(second=0)
+                assert found.low_at <= found.high_at
+                assert (found.low_at.second, found.high_at.second) == (0, 0)
+
+    def test_one_that_lay_wholly_before_the_forecast_keeps_its_order(self) -> None:
+        at = NOON + 115 * MINUTE
+
+        found = again(121 * MINUTE, 124 * MINUTE, at=at)
+
+        assert found.low_at <= found.high_at
 
 
 class TestMoves:
@@ -110,3 +133,10 @@ def test_less_is_allowed_the_less_is_left() -> None:
     assert allowance(NOON + HOUR, at=NOON, least=least) == 12 * MINUTE
     assert allowance(NOON + 10 * MINUTE, at=NOON, least=least) == 2 * MINUTE
     assert allowance(NOON, at=NOON, least=least) == least
+
+
+def test_what_is_shown_in_minutes_is_rounded_outward() -> None:
+    low, high = outward(NOON + timedelta(seconds=580), NOON + timedelta(seconds=700))
+
+    assert (low, high) == (NOON + 9 * MINUTE, NOON + 12 * MINUTE)
+    assert outward(low, high) == (low, high)

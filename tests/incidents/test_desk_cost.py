@@ -1,5 +1,7 @@
 """What the desk's pages cost: as many queries for little as for much, and words said quickly."""
 
+import gzip
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -49,6 +51,26 @@ def test_entries_are_read_once_until_somebody_writes(desk: Client, incident: Inc
     assert [reads(), reads()] == [1, 0]
     TimelineEntryFactory.create(incident=incident)
     assert reads() == 1
+
+
+@pytest.mark.django_db
+def test_an_entry_is_on_the_page_once_and_the_page_travels_packed(
+    desk: Client, incident: Incident
+) -> None:
+    address = incident.get_absolute_url()
+    before = len(desk.get(address).content)
+    for number in range(50):
+        TimelineEntryFactory.create(incident=incident, text=f"Attempt {number} failed")
+
+    page = desk.get(address)
+    packed = desk.get(address, headers={"accept-encoding": "gzip"})
+
+    # No form of the page offers every entry to choose from.
+    assert page.content.decode().count("Attempt 49 failed") == 1
+    assert (len(page.content) - before) / 50 < 1500
+    assert packed["Content-Encoding"] == "gzip"
+    assert len(packed.content) < len(page.content) / 5
+    assert "Attempt 49 failed" in gzip.decompress(packed.content).decode()
 
 
 @pytest.mark.parametrize("model", Worded.__subclasses__(), ids=lambda model: model.__name__)

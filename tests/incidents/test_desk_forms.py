@@ -7,8 +7,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from incidents import operations, queries
 from incidents.models import Incident
+from incidents.values import Phase, Severity, When
 from tests.factories import HOUR, NOON
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +63,22 @@ def test_a_list_without_choices_says_so(desk: Client) -> None:
 
 
 class TestSilence:
+    def test_before_the_first_word_counts_from_the_start(self, responder: User) -> None:
+        now = timezone.now()
+        untold = operations.declare_incident(
+            title="Tours do not open", severity=Severity.SEV2, at=now - HOUR, author=responder,
+            started=When(at=now - 3 * HOUR),
+        )  # fmt: skip
+        assert queries.figures(untold, at=now).longest_silence == 3 * HOUR
+
+        operations.post_status_update(
+            incident_id=untold.pk, body="We look.", phase=Phase.INVESTIGATING, at=now,
+            author=responder,
+        )  # fmt: skip
+        untold.refresh_from_db()
+        assert queries.figures(untold, at=now + HOUR).longest_silence == 3 * HOUR
+        assert queries.figures(untold, at=now + 9 * HOUR).longest_silence == 9 * HOUR
+
     def test_that_goes_on_counts(self, incident: Incident) -> None:
         told = incident.first_update_at
         assert told is not None

@@ -118,7 +118,7 @@ class TestPropose:
         ).body
 
         assert "Copying the backup, 64 %." in body
-        assert "Everything up to 9 January 12:00 UTC is there" in body
+        assert "Changes made since 9 January 12:00 UTC are not available." in body
         assert "Tours: Changes made after 11:00 UTC are lost." in body
         assert "Affected at the moment: Tours (major outage)." in body
         assert "We still expect to be done by 15:00 UTC." in body
@@ -189,7 +189,7 @@ class TestSinceLastUpdate:
 
         assert "A second team has joined." in body
         assert "copying the backup, 50 %" in body
-        assert "Everything up to 11:00 UTC is there" in body
+        assert "Changes made since 11:00 UTC are not available." in body
         assert "Tours (partial outage)" in body
         assert "later than we said" in body
         assert "[what was tried at 12:03]" in body

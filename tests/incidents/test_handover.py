@@ -13,8 +13,17 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from incidents import operations, queries
-from incidents.models import Incident
-from incidents.values import ImpactKind, Role, Severity, Visibility, When
+from incidents.models import AlertHook, Incident
+from incidents.values import (
+    AlertProvider,
+    AlertState,
+    ImpactKind,
+    PromiseKind,
+    Role,
+    Severity,
+    Visibility,
+    When,
+)
 from tests.factories import HOUR, MINUTE, ProgressReportFactory, ResponderFactory
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +117,43 @@ class TestHandoverOf:
 
         assert shown.horizon == missing
         assert shown.reports == [report]
+
+    def test_says_what_was_missed_what_fires_and_what_one_tenant_goes_without(
+        self, desk: Client, incident: Incident, responder: User
+    ) -> None:
+        now = timezone.now()
+        promise = operations.make_promise(
+            incident_id=incident.pk, kind=PromiseKind.ETA, due=When(at=now - MINUTE),
+            at=now - HOUR, author=responder, basis="the pace of the copy",
+        )  # fmt: skip
+        operations.settle_due_promises(at=now)
+        hook = AlertHook.objects.create(
+            name="Prometheus", provider=AlertProvider.ALERTMANAGER, token_digest="0" * 64,
+            created_at=now,
+        )  # fmt: skip
+        for state in (AlertState.FIRING, AlertState.RESOLVED):
+            hook.alerts.create(
+                fingerprint=state, dedup_key=state, state=state, title=f"Disk {state}", payload={},
+                starts_at=now, received_at=now, told_at=now, incident=incident,
+                ends_at=now if state == AlertState.RESOLVED else None,
+            )  # fmt: skip
+        tenant = operations.register_tenant(key="main:1", name="Acme Zoo", at=now)
+        operations.record_impact(
+            incident_id=incident.pk, kind=ImpactKind.DATA_UNAVAILABLE, began_at=now - HOUR,
+            data_from_at=now - 2 * HOUR, tenant_id=tenant.pk, at=now, author=responder,
+        )  # fmt: skip
+
+        shown = self._of(incident, responder)
+        page = desk.get(_url(incident)).content.decode()
+
+        assert promise in shown.missed
+        assert [alert.title for alert in shown.alerts] == ["Disk firing"]
+        # What is one tenant's is not the horizon of all.
+        assert shown.horizon is None
+        for said in ("Promises that were missed", "the pace of the copy", "Alerts that fire",
+                     "Disk firing", "Acme Zoo</span> alone", "data is there up to"):  # fmt: skip
+            assert said in page
+        assert "Disk resolved" not in page
 
     def test_says_who_has_what_and_who_sleeps(
         self, incident: Incident, responder: User, sam: User

@@ -114,13 +114,11 @@ def private() -> Incident:
         author=author,
         evidence_url="https://example.org/log",
     )
-    operations.make_promise(
-        incident_id=incident.pk,
-        kind=PromiseKind.ETA,
-        due=When(at=now + HOUR),
-        at=now,
-        author=author,
-    )
+    # Of the time before it was private: customers are promised nothing in what they do not see.
+    Promise.objects.create(
+        incident=incident, kind=PromiseKind.ETA, due_at=now + HOUR, expires_at=now + HOUR,
+        made_at=now,
+    )  # fmt: skip
     operations.record_impact(
         incident_id=incident.pk, kind=ImpactKind.OUTAGE, began_at=now, at=now, author=author
     )

@@ -1,6 +1,6 @@
 """The line of an entry: every way of saying a time, every mark, every answer to a bad one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -219,6 +219,61 @@ class TestMarks:
         assert reading.tags == ("attempt",)
         assert reading.outcome == "failed"
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "*detected 00:30-06:00 #attempt it failed",
+            "#attempt *detected 00:30-06:00 it failed",
+            "#attempt*detected 00:30-06:00 it failed",
+            "00:30-06:00*detected it failed #attempt",
+            "00:30-06:00 it failed #attempt*detected",
+            "*detected00:30-06:00 it failed #attempt",
+            "#attempt *Detected00:30-06:00 it failed",
+        ],
+    )
+    def test_a_mark_before_a_time_or_against_it_hides_neither(self, line: str) -> None:
+        reading = _read(line)
+
+        assert (reading.when.at, reading.when.until) == (_utc(12, 23, 30), _utc(13, 5))
+        assert (reading.text, reading.tags) == ("it failed", ("attempt",))
+        assert reading.milestone == "detected"
+
+    def test_what_was_taken_apart_is_said(self) -> None:
+        assert _read("*detected~09:00 it failed").remarks == (
+            "*detected~09:00 is read as *detected and ~09:00.",
+        )
+        assert _read("*detected ~09:00 it failed").remarks == ()
+
+    @pytest.mark.parametrize(
+        ("line", "way"),
+        [
+            ("#web100:30 it failed", "#web1 00:30 it failed"),
+            ("*nothing00:30 it failed", "*nothing 00:30 it failed"),
+            ("it failed #db09:00", "it failed #db 09:00"),
+        ],
+    )
+    def test_a_tag_against_a_time_is_asked_about(self, line: str, way: str) -> None:
+        with pytest.raises(Unreadable, match="without a blank between them") as refusal:
+            _read(line)
+
+        assert refusal.value.ways == (way,)
+
+    def test_a_mark_within_a_word_is_said_to_be_left(self) -> None:
+        reading = _read("alarm*detected by C# users")
+
+        assert (reading.text, reading.milestone) == ("alarm*detected by C# users", "")
+        assert reading.remarks == ("*detected is left in the text: a mark has a blank before it.",)
+        assert _read(r"\*detected00:30 is no mark").text == "*detected00:30 is no mark"
+
+    def test_a_line_to_send_instead_keeps_the_marks_before_the_time(self) -> None:
+        with pytest.raises(Unreadable) as refusal:
+            _read("*detected 2025-10-26 02:30 it failed")
+
+        assert refusal.value.ways == (
+            "2025-10-26 00:30 UTC it failed *detected",
+            "2025-10-26 01:30 UTC it failed *detected",
+        )
+
     def test_marks_may_stand_anywhere_and_tags_are_told_once(self) -> None:
         reading = _read("#Storage proxy *mitigated restarted #vendor, #storage !worked")
 
@@ -311,3 +366,57 @@ def test_what_nearly_is_a_time_is_read_or_refused(stem: str, noise: str, shape: 
         return
 
     assert reading.text
+
+
+class TestRangesOfDays:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "2025-01-01 - 2026-01-01 slow exports",
+            "2025-01-01 to 2026-01-01: slow exports",
+            "2025-01-01–2026-01-01 slow exports",
+        ],
+    )
+    def test_from_one_day_to_another(self, line: str) -> None:
+        reading = _read(line, tz="UTC")
+
+        assert reading.text == "slow exports"
+        assert (reading.when.at, reading.when.precision) == (
+            datetime(2025, 1, 1, tzinfo=UTC),
+            Precision.DAY,
+        )
+        assert reading.when.until == datetime(2026, 1, 1, tzinfo=UTC)
+        assert "This range lasts 365 days. Are both its days right?" in reading.remarks
+
+    def test_a_day_before_the_first_one_is_refused(self) -> None:
+        with pytest.raises(Unreadable, match="The end is before the start"):
+            _read("2025-01-05 - 2025-01-03 slow exports")
+
+    def test_from_a_day_to_a_time_is_asked_about(self) -> None:
+        with pytest.raises(Unreadable, match="Does this begin at 00:00") as refusal:
+            _read("2025-01-01 - 2025-01-03 10:00 slow")
+
+        (way,) = refusal.value.ways
+        assert _read(way, tz="UTC").when.until == datetime(2025, 1, 3, 10, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("line", "ranges"),
+        [
+            ("2026-10-25 02:15-02:45 slow", [(0.25, 0.75), (0.25, 1.75), (1.25, 1.75)]),
+            ("2026-10-25 02:30-04:00 slow", [(0.5, 3), (1.5, 3)]),
+            ("02:30 - 04:00 slow", [(0.5, 3), (1.5, 3)]),
+            ("2026-10-25 00:30 - 2026-10-25 02:30 slow", [(-1.5, 0.5), (-1.5, 1.5)]),
+        ],
+    )
+    def test_into_the_hour_that_came_twice_each_meaning_is_a_line(
+        self, line: str, ranges: list[tuple[float, float]]
+    ) -> None:
+        now, midnight = _utc(25, 12, month=10), _utc(25, 0, month=10)
+        with pytest.raises(Unreadable, match="came twice") as twice:
+            _read(line, now=now)
+
+        meant = [_read(way, now=now) for way in twice.value.ways]
+        assert {reading.text for reading in meant} == {"slow"}
+        assert [(reading.when.at, reading.when.until) for reading in meant] == [
+            tuple(midnight + timedelta(hours=hours) for hours in ends) for ends in ranges
+        ]

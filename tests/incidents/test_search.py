@@ -156,6 +156,15 @@ class TestShowing:
         assert "&lt;i&gt;<mark>proxy</mark>&lt;/i&gt;" in page
         assert page.count("<mark>") == page.count("</mark>")
 
+    def test_what_customers_read_is_shown_without_its_markup(self, desk: Client) -> None:
+        _entry("We have **all** of the proxy back: [see](https://x.example)", kind=EntryKind.UPDATE)
+        _entry("Ran it with ** on the proxy")
+
+        page = _page(desk, "proxy")
+
+        assert ">have all of the <mark>proxy</mark> back: see</span>" in page
+        assert "** on the <mark>proxy</mark>" in page
+
     def test_what_was_typed_does_not_become_markup(self, desk: Client) -> None:
         page = _page(desk, '"><script>x</script> proxy')
 

@@ -30,7 +30,7 @@ def _shown(page: str) -> list[str]:
 
 
 def _stamp(page: str) -> str:
-    found = re.search(r'"seen": "([\d-]+)"', page)
+    found = re.search(r'"seen": "([\w-]+)"', page)
     assert found is not None
     return found[1]
 
@@ -177,7 +177,7 @@ class TestSwitches:
         page = desk.post(f"{address}?to=public&version=1", follow=True).content.decode()
         entry.refresh_from_db()
         assert entry.is_public
-        assert "Customers may see this entry: The vendor called" in page
+        assert "May be told to customers: The vendor called" in page
         assert f"{address}?to=internal&amp;version=2" in page
 
         desk.post(f"{address}?to=internal&version=2")
@@ -257,6 +257,14 @@ class TestZones:
         assert f"Times in <strong>{name}</strong>" in page
         assert 'title="2026-01-12 12:00 UTC"' in page
         assert 'datetime="2026-01-12T12:00:00+00:00"' in page
+
+    def test_an_incident_in_utc_offers_utc_once(self, desk: Client) -> None:
+        told = IncidentFactory.create(tz="UTC")
+
+        page = desk.get(told.get_absolute_url(), {"tz": "Asia/Tokyo"}).content.decode()
+
+        zones = page[page.index('<p class="row zones">') :]
+        assert zones[: zones.index("</p>")].count(">UTC</a>") == 1
 
     def test_the_browser_remembers_it_until_the_incidents_is_asked_for(
         self, desk: Client, story: Incident

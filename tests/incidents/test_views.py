@@ -235,7 +235,7 @@ class TestEdit:
     ) -> None:
         url = _url("incident-edit", incident.pk)
 
-        typed = {"version": 1, "severity": "sev1", "visibility": "internal"}
+        typed = {"version": 1, "severity": "sev1", "visibility": "internal", "tz": "UTC"}
         desk.post(url, typed | {"title": "No tour opens"})
         bad = desk.post(url, typed | {"version": 2, "title": ""})
 
@@ -253,7 +253,8 @@ class TestEdit:
         self, desk: Client, incident: Incident
     ) -> None:
         url = _url("incident-edit", incident.pk)
-        typed = {"version": 1, "title": "Mine", "severity": "sev2", "visibility": "public"}
+        typed = {"version": 1, "severity": "sev2", "visibility": "public", "tz": "UTC"}
+        typed |= {"title": "Mine"}
         desk.post(url, typed | {"title": "Theirs"})
 
         refused = desk.post(url, typed)

@@ -359,7 +359,7 @@ class TestLong:
             "Treat it as a long incident"
             not in desk.get(incident.get_absolute_url()).content.decode()
         )
-        Incident.objects.update(started_at=timezone.now() - 3 * HOUR)
+        Incident.objects.update(declared_at=timezone.now() - 3 * HOUR)
         assert (
             "Treat it as a long incident" in desk.get(incident.get_absolute_url()).content.decode()
         )

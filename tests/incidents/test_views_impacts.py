@@ -1,5 +1,6 @@
 """What customers go without, written down at the desk; and the data horizon that follows."""
 
+import re
 from typing import Any
 
 import pytest
@@ -156,4 +157,26 @@ class TestTenants:
 
         page = desk.get(reverse("incidents:tenant-search"), {"tenant": "zoo"}).content.decode()
 
-        assert '<option value="main:acme">Acme Zoo</option>' in page
+        assert '<option value="Acme Zoo"></option>' in page
+        assert "main:acme" not in page
+
+    def test_of_two_with_one_name_the_key_says_which(
+        self, desk: Client, incident: Incident
+    ) -> None:
+        for key in ("main:1", "main:2"):
+            operations.register_tenant(key=key, name="Zoo", at=NOON)
+        operations.register_tenant(key="main:3", name="A Zoo", at=NOON)
+
+        page = desk.get(reverse("incidents:tenant-search"), {"tenant": "zoo"}).content.decode()
+        record(desk, incident, tenant="Zoo (main:2)")
+
+        assert re.findall('<option value="([^"]*)"', page) == [
+            "A Zoo",
+            "Zoo (main:1)",
+            "Zoo (main:2)",
+        ]
+        impact = Impact.objects.get()
+        assert impact.tenant is not None
+        assert impact.tenant.key == "main:2"
+        edit = desk.get(reverse("incidents:impact-edit", args=[impact.pk])).content.decode()
+        assert 'value="Zoo (main:2)"' in edit

@@ -1,6 +1,8 @@
 """Causes and action items at the desk, of one incident and across them."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -19,9 +21,7 @@ from incidents.values import (
     ActionState,
     When,
 )
-from tests.factories import (
-    TimelineEntryFactory,
-)
+from tests.factories import HOUR, NOON, TimelineEntryFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,39 @@ class TestCausesAndActions:
         assert list(cause.evidence.all()) == []
         cause.refresh_from_db()
         assert (cause.kind, cause.text) == ("risk", "It was known to be slow")
+
+    def test_a_cause_is_written_on_a_page_of_its_own(
+        self, desk: Client, incident: Incident
+    ) -> None:
+        TimelineEntryFactory.create(incident=incident, text="The storage said 503")
+        address = _url("cause-add", incident.pk)
+
+        assert f'href="{address}"' in desk.get(incident.get_absolute_url()).content.decode()
+        assert "The storage said 503" in desk.get(address).content.decode()
+        refused = desk.post(address, {"kind": "risk", "text": ""})
+        assert refused.status_code == INVALID
+        assert "This field is required" in refused.content.decode()
+        assert not incident.causes.exists()
+
+    def test_the_list_is_read_in_stretches_those_without_a_due_date_last(
+        self, desk: Client, incident: Incident
+    ) -> None:
+        for number in range(60):
+            due = {"due_at": NOON + number // 4 * HOUR, "due_precision": "minute"}
+            incident.actions.create(
+                text=f"Deed {number:02}", created_at=NOON, **(due if number < 40 else {})
+            )
+
+        seen, address = [], _url("action-list") + "?state=any"
+        while address:
+            page = desk.get(address).content.decode()
+            seen += re.findall(r'<p class="prose">(Deed \d\d)', page)
+            way = re.search(r'rel="next" href="([^"]*)"', page)
+            address = _url("action-list") + unescape(way[1]) if way else ""
+
+        assert seen == [f"Deed {number:02}" for number in range(60)]
+        # What the list is narrowed to goes along.
+        assert "state=any" in page
 
     def test_an_action_has_a_fuzzy_due_date(self, desk: Client, incident: Incident) -> None:
         desk.post(

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from incidents import operations
 from incidents.models import Component, Maintenance, MaintenanceTemplate
 from incidents.operations import Plan
 from incidents.values import MaintenanceState, Visibility
-from tests.factories import HOUR, MINUTE, ComponentFactory, MaintenanceFactory
+from tests.factories import HOUR, MINUTE, NOON, ComponentFactory, MaintenanceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -91,11 +92,31 @@ class TestList:
         assert "Overdue" in page
 
     def test_turns_its_pages(self, desk: Client) -> None:
-        for _ in range(30):
-            MaintenanceFactory.create(state="cancelled", ended_at=timezone.now())
+        # Several of the same time, so that a place is more than that.
+        for number in range(60):
+            MaintenanceFactory.create(
+                title=f"Work {number:02}", state="cancelled", ended_at=timezone.now(),
+                scheduled_for=NOON - number // 4 * DAY, scheduled_until=NOON + DAY,
+            )  # fmt: skip
 
-        assert "Page 1 of 2" in desk.get(_url("list")).content.decode()
-        assert desk.get(_url("list") + "?page=2").content.decode().count("rows__title") == 5
+        first, seen = desk.get(_url("list")).content.decode(), []
+        page = first
+        while True:
+            seen += re.findall(r"Work \d\d", page)
+            way = re.search(r'rel="next" href="([^"]*)"', page)
+            if way is None:
+                break
+            # Meanwhile something more is written down on top, which moves nothing.
+            MaintenanceFactory.create(title="New", state="cancelled", ended_at=timezone.now())
+            page = desk.get(_url("list") + unescape(way[1])).content.decode()
+        assert len(seen) == len(set(seen)) == 60
+        assert seen[0][5:] < seen[-1][5:]
+
+        back = re.search(r'rel="prev" href="([^"]*)"', page)
+        assert back is not None
+        before = desk.get(_url("list") + unescape(back[1])).content.decode()
+        assert re.findall(r"Work \d\d", before) == seen[25:50]
+        assert "Work 00" in desk.get(_url("list") + "?after=nonsense&before=1.2.3").content.decode()
 
     def test_asks_as_much_for_one_as_for_ten(
         self, desk: Client, django_assert_max_num_queries: Any

@@ -117,10 +117,10 @@ class TestList:
         Delivery.objects.update(state="sent", sent_at=timezone.now(), attempts=2)
         assert "at attempt 2" in desk.get(_url("notice-list")).content.decode()
 
-    def test_says_if_nobody_would_have_heard(self, desk: Client) -> None:
+    def test_says_if_nobody_was_reached(self, desk: Client) -> None:
         _declare()
 
-        assert "Nobody would have heard" in desk.get(_url("notice-list")).content.decode()
+        assert "This reached nobody" in desk.get(_url("notice-list")).content.decode()
 
     def test_what_is_private_is_for_its_members(self, desk: Client, responder: User) -> None:
         other = ResponderFactory.create(username="other", email="other@example.org")

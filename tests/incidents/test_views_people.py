@@ -190,6 +190,7 @@ class TestPrivate:
                 "title": "A key",
                 "severity": "sev1",
                 "visibility": "public",
+                "tz": "UTC",
             },
         )
 
@@ -216,6 +217,7 @@ class TestPrivate:
                 "title": "Down",
                 "severity": "sev1",
                 "visibility": "private",
+                "tz": "UTC",
             },
             follow=True,
         )

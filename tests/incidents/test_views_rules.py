@@ -61,6 +61,8 @@ class TestRules:
         [
             ({"minutes_sev1_identified": "0"}, "greater than or equal to 1"),
             ({"duty_limit_minutes": ""}, "This field is required"),
+            ({"duty_limit_minutes": "1"}, "A duty lasts an hour at least. Write 60 or more"),
+            ({"duty_limit_minutes": "59"}, "480 are eight hours."),
             ({"night_ends": "25:00"}, "Enter a valid time"),
         ],
     )
@@ -73,6 +75,15 @@ class TestRules:
 
         assert answer.status_code == INVALID
         assert sentence in answer.content.decode()
+
+    def test_each_severity_is_named_once(self, desk: Client) -> None:
+        page = desk.get(reverse(URL)).content.decode()
+
+        for severity in Severity:
+            assert page.count(f'role="rowheader">{severity.label}</th>') == 1
+            # Else only for those who hear the fields: three phases, long, approval, postmortem.
+            assert page.count(f">{severity.upper()}") == 1 + 6
+        assert 'class="unseen" for="rules_approval_sev1">SEV1: updates are approved' in page
 
     def test_nobodys_rules_are_overwritten_unread(self, desk: Client) -> None:
         form = _form(desk.get(reverse(URL)).content.decode(), minutes_sev1_identified="20")

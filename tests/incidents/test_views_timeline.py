@@ -9,11 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from incidents import queries
 from incidents.models import (
     Incident,
     StatusUpdate,
     TimelineEntry,
 )
+from incidents.values import Visibility
 from tests.factories import (
     TimelineEntryFactory,
 )
@@ -65,7 +67,7 @@ class TestEntries:
         answer = desk.post(_url("entry-add", incident.pk), {"line": "it began *started"})
 
         assert answer.status_code == INVALID
-        assert "Another entry marks this milestone" in answer.content.decode()
+        assert "marks “Started”. Take it off there first." in answer.content.decode()
 
     def test_says_how_a_line_is_read(self, desk: Client, incident: Incident) -> None:
         url = _url("entry-read", incident.pk)
@@ -84,7 +86,7 @@ class TestEntries:
     ) -> None:
         url = _url("timeline-live", incident.pk)
         first = desk.get(url)
-        found = re.search(r'"seen": "([\d-]+)"', first.content.decode())
+        found = re.search(r'"seen": "([\w-]+)"', first.content.decode())
         assert found is not None
 
         same = desk.get(url, {"seen": found[1]})
@@ -177,3 +179,35 @@ class TestEntries:
         desk.post(_url("entry-restore", entry.pk))
         entry.refresh_from_db()
         assert entry.deleted_at is None
+
+
+class TestWhoMaySeeIt:
+    def _page(self, desk: Client, incident: Incident) -> str:
+        return desk.get(incident.get_absolute_url()).content.decode()
+
+    def test_the_switch_says_what_it_does(self, desk: Client, incident: Incident) -> None:
+        assert "By itself it is on no page." in self._page(desk, incident)
+
+        Incident.objects.filter(pk=incident.pk).update(visibility=Visibility.INTERNAL)
+        assert "the status page does not show this incident." in self._page(desk, incident)
+
+    def test_nothing_of_an_internal_incident_is_published(
+        self, desk: Client, incident: Incident
+    ) -> None:
+        Incident.objects.filter(pk=incident.pk).update(visibility=Visibility.INTERNAL)
+
+        answer = desk.post(
+            _url("entry-line", incident.pk),
+            {"line": "the vault is open #vault *detected", "is_public": "on", "key": "k"},
+        ).content.decode()
+
+        assert "The status page does not show this incident." in answer
+        assert "#vault" in answer
+        assert "Detected" in answer
+        entry = incident.entries.get(text="the vault is open")
+        assert entry.is_public
+        assert list(queries.public_incidents()) == []
+        switched = desk.post(
+            _url("entry-show", entry.pk) + "?to=public", headers={"hx-request": "true"}
+        ).content.decode()
+        assert "but the status page does not show this incident" in switched

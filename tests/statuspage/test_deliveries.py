@@ -70,6 +70,17 @@ class TestQueueDeliveries:
 
         assert queue_deliveries(at=NOON + MINUTE) == 0
 
+    def test_what_staff_said_among_themselves_is_not_sent_once_customers_may_know(self) -> None:
+        add_subscriber(email="ada@example.com", at=NOON)
+        incident = _declare(visibility=Visibility.INTERNAL)
+
+        operations.edit_incident(
+            incident_id=incident.pk, title="Tours", summary="", severity=Severity.SEV2,
+            visibility=Visibility.PUBLIC, at=NOON + MINUTE, author=None,
+        )  # fmt: skip
+
+        assert queue_deliveries(at=NOON + MINUTE) == 0
+
     def test_old_news_is_none(self) -> None:
         _declare()
 

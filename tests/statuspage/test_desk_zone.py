@@ -3,11 +3,14 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from rest_framework.test import APIClient
 
 from accounts.models import User
 from incidents import operations as record
 from incidents import queries
+from incidents.models import Incident
 from incidents.operations import Plan
+from incidents.values import AlertProvider, Severity, Visibility
 from statuspage import operations
 from statuspage.models import Page
 from tests.factories import HOUR, NOON, ResponderFactory
@@ -62,6 +65,29 @@ class TestZone:
         _set_up(ZONE)
 
         assert f'value="{ZONE}"' in desk.get(reverse(f"incidents:{name}")).content.decode()
+
+    def test_is_that_of_what_programs_and_alerts_declare(self, client: Client) -> None:
+        _set_up(ZONE)
+        api, author = APIClient(), ResponderFactory.create()
+        api.force_authenticate(author)
+        _hook, token = record.add_hook(
+            name="Nightly", provider=AlertProvider.GENERIC, severity=Severity.SEV3,
+            visibility=Visibility.INTERNAL, at=NOON, author=author,
+        )  # fmt: skip
+        asked = {"title": "Down", "severity": "sev1"}
+
+        client.post(
+            f"/api/alerts/{token}/",
+            {"key": "backup", "title": "It failed"},
+            content_type="application/json",
+        )
+        api.post("/api/desk/v1/incidents/", asked, format="json")
+        api.post("/api/desk/v1/incidents/", asked | {"tz": "America/Lima"}, format="json")
+        odd = api.post("/api/desk/v1/incidents/", asked | {"tz": "Nowhere"}, format="json")
+
+        zones = Incident.objects.order_by("pk").values_list("tz", flat=True)
+        assert list(zones) == [ZONE, ZONE, "America/Lima"]
+        assert (odd.status_code, list(odd.json())) == (400, ["tz"])
 
     def test_begins_planned_work_and_the_history_of_a_component(self, desk: Client) -> None:
         _set_up(ZONE)

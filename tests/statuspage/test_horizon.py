@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from incidents import operations
 from incidents.models import Incident
 from incidents.operations import Proof
-from incidents.values import ImpactKind, ProvenHow, Severity
+from incidents.values import ImpactKind, ProgressState, ProvenHow, Severity
 from statuspage import publisher
 from statuspage.models import Page
-from tests.factories import HOUR, NOON, ComponentFactory
+from tests.factories import HOUR, NOON, ComponentFactory, ProgressReportFactory
 from tests.statuspage.conftest import Visitor
 
 pytestmark = pytest.mark.django_db
@@ -44,12 +44,22 @@ class TestHorizon:
             data_from_at=at, **more,
         ).pk  # fmt: skip
 
-    def test_says_up_to_when_everything_is_back(self, incident: Incident, visitor: Visitor) -> None:
+    def restored(self, incident: Incident, until: timedelta, **more: Any) -> None:
+        ProgressReportFactory.create(
+            incident=incident, data_until_at=NOON - until,
+            **{"state": ProgressState.SUCCEEDED, "ended_at": NOON} | more,
+        )  # fmt: skip
+
+    def test_says_since_when_data_is_missing_and_not_that_the_rest_is_back(
+        self, incident: Incident, visitor: Visitor
+    ) -> None:
         impact = self.record(incident, ImpactKind.DATA_UNAVAILABLE)
         publish()
 
         page = visitor.get("/").text
-        assert "9 January 2026, 12:00 CET</time> is back; later changes follow." in page
+        assert "Changes made since <time" in page
+        assert "9 January 2026, 12:00 CET</time> are not available." in page
+        assert "is back" not in page
         (found,) = visitor.get(LIVE).json["incidents"]
         assert found["horizon"] == [
             {
@@ -61,6 +71,36 @@ class TestHorizon:
 
         operations.end_impact(impact_id=impact, at=NOON + HOUR)
         publish(HOUR)
+        assert "are not available" not in visitor.get("/").text
+
+    def test_says_that_the_rest_is_back_once_a_restore_has_brought_it(
+        self, incident: Incident, visitor: Visitor
+    ) -> None:
+        self.record(incident, ImpactKind.DATA_UNAVAILABLE)
+        self.restored(incident, 3 * DAY)
+        publish()
+
+        page = visitor.get("/").text
+
+        assert "9 January 2026, 12:00 CET</time> is back; later changes follow." in page
+        assert "are not available" not in page
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"until": 4 * DAY},
+            {"until": DAY, "state": ProgressState.RUNNING, "ended_at": None},
+            {"until": DAY, "state": ProgressState.FAILED, "ended_at": None},
+        ],
+    )
+    def test_says_no_such_thing_while_a_restore_has_not(
+        self, other: dict[str, Any], incident: Incident, visitor: Visitor
+    ) -> None:
+        self.record(incident, ImpactKind.DATA_UNAVAILABLE)
+        self.restored(incident, DAY)
+        self.restored(incident, **other)
+        publish()
+
         assert "later changes follow" not in visitor.get("/").text
 
     def test_says_what_is_lost_and_goes_on_saying_so(
@@ -83,7 +123,7 @@ class TestHorizon:
         self.record(incident, ImpactKind.DATA_UNAVAILABLE, component_id=tours.pk)
         publish()
 
-        assert "&lt;b&gt;Tours&lt;/b&gt;: everything up to" in visitor.get("/").text
+        assert "&lt;b&gt;Tours&lt;/b&gt;: changes made since" in visitor.get("/").text
 
     def test_asks_as_often_for_many_as_for_none(self, incident: Incident) -> None:
         publish()

@@ -71,3 +71,18 @@ def test_a_notice_stands_on_every_page_of_now(public_root: Path, visitor: Visito
     publisher.publish_all(now=lambda: NOON + MINUTE)
     for path in ("/", "/uptime", "/history", "/my", "/nothing-here"):
         assert visitor.get(path).text.count("Call us: 555") == 1, path
+
+
+def test_what_was_said_last_stands_in_words_alone(public_root: Path, visitor: Visitor) -> None:
+    part = operations.add_component(name="Tours", at=NOON - 30 * HOUR).pk
+    over = _over("Began first", part, hours_ago=20)
+    operations.correct_status_update(
+        update_id=over.updates.latest("pk").pk, body="We have **all** back.", at=NOON, author=None
+    )
+    publisher.publish_all(now=lambda: NOON)
+
+    month = over.started_at and f"/history/{over.started_at:%Y-%m}"
+    for path in ("/", month or ""):
+        assert "We have all back." in visitor.get(path).text, path
+    assert "We have all back." in visitor.get("/history.atom").text
+    assert "We have <strong>all</strong> back." in visitor.get(f"/incidents/{over.public_id}").text

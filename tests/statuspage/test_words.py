@@ -49,6 +49,20 @@ class TestAsPlain:
             "One<br />two<br />three &lt;b&gt;x&lt;/b&gt;"
         )
 
+    @pytest.mark.parametrize(
+        ("body", "plain"),
+        [
+            ("It is **all** back, _really_.", "It is all back, really."),
+            ("Say `restart`.\n\n- one\n- two", "Say restart. - one - two"),
+            ("See [the page](https://x.example/a).", "See the page (https://x.example/a)."),
+            ("**Now** at https://x.example/a_b", "Now at https://x.example/a_b"),
+            ("# Over\n\n**Tours & <b>photos</b>**", "Over Tours & <b>photos</b>"),
+            ("3 * 4 and snake_case_name", "3 * 4 and snake_case_name"),
+        ],
+    )
+    def test_the_first_words_are_words_alone(self, body: str, plain: str) -> None:
+        assert first_words(body) == plain
+
     def test_cuts_at_a_word(self) -> None:
         assert first_words("alpha beta gamma", 12) == "alpha beta…"
 

@@ -9,7 +9,6 @@ import pytest
 from backups.estimate import History, learn
 from backups.options import (
     Board,
-    Busy,
     Facts,
     Point,
     RecoveryOption,
@@ -18,6 +17,7 @@ from backups.options import (
     make_board,
     moment_of,
 )
+from backups.saturation import Window
 from tests.backups.options.facts import (
     GB,
     HOUR,
@@ -41,6 +41,11 @@ def first(board: Board) -> RecoveryOption:
 
 def codes(option: RecoveryOption) -> set[str]:
     return {risk.code for risk in option.risks}
+
+
+def said(board: Board, code: str) -> str:
+    (note,) = [note for note in board.notes if note.code == code]
+    return note.words
 
 
 def by_point(board: Board, point: Point) -> list[RecoveryOption]:
@@ -193,25 +198,37 @@ class TestPlaces:
         assert alone.seconds.high > 5 * alone.seconds.low
 
     def test_busy_hours_ahead_speak_against_a_place(self) -> None:
-        nightly = Busy(begins=0, ends=6, share=0.1, days=4)
+        nightly = Window(from_minute=0, until_minute=360, slower=10.0)
         evening = NOON + 11.9 * HOUR
-        busy = place(1, busy=[nightly])
+        busy = place(1, windows=[nightly])
 
         board = make_board(
             facts(at=evening, as_of=evening, targets=[target(seen_at=evening)], places=[busy])
         )
 
         (risk,) = [r for r in first(board).risks if r.code == "saturation-ahead"]
-        assert "from 00:00 to 06:00 UTC" in risk.words
+        assert "every day 00:00–06:00 UTC, 10 × slower" in risk.words
         assert "saturation-ahead" not in codes(first(make_board(facts(places=[busy]))))
 
-    def test_one_that_does_not_answer_is_named_with_how_old_the_facts_are(self) -> None:
+    def test_one_that_does_not_answer_is_named_with_whose_word_stands_instead(self) -> None:
         board = make_board(facts(places=[place(1, is_silent=True), place(2)]))
 
         assert first(board).place.id == 2
-        (note,) = [note for note in board.notes if note.code == "as-of"]
-        assert "storage 1" in note.words
-        assert "11:59:00" in note.words
+        assert said(board, "as-of") == (
+            "storage 1 did not answer. What stands here was last read 2026-01-12 11:59:00.000000 "
+            "UTC from storage 2. What storage 1 holds now is not known."
+        )
+
+    def test_where_none_answers_it_is_said_how_old_the_facts_are(self) -> None:
+        places = [place(1, is_silent=True), place(2, is_silent=True)]
+
+        assert said(make_board(facts(places=places)), "as-of") == (
+            "storage 1, storage 2 did not answer. What stands here was last read "
+            "2026-01-12 11:59:00.000000 UTC."
+        )
+        assert said(make_board(facts(places=places, as_of=None)), "as-of") == (
+            "storage 1, storage 2 did not answer. Nothing could be read so far."
+        )
 
     def test_a_single_one_is_noted(self) -> None:
         assert "one-source" in codes(first(make_board(facts(places=[place()]))))

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from incidents import operations
 from incidents.models import Alert, AlertHook, Incident, TimelineEntry
 from incidents.operations import Taken
+from incidents.operations.intake import begin_intake
 from incidents.values import (
     AlertProvider,
     AlertState,
@@ -21,7 +22,7 @@ from incidents.values import (
     Source,
     Visibility,
 )
-from tests.factories import HOUR, MINUTE, NOON, ComponentFactory, ResponderFactory
+from tests.factories import HOUR, MINUTE, NOON, ComponentFactory, IncidentFactory, ResponderFactory
 from tests.incidents.payloads import alert, aside, ended, event, group, moment, news, told
 
 pytestmark = pytest.mark.django_db
@@ -196,6 +197,24 @@ class TestRepeats:
 
 
 class TestOthers:
+    def test_of_what_was_a_duplicate_lock_the_original_with_the_rest(self) -> None:
+        hook = _hook(OWN)
+        _send(hook, news())
+        declared = Incident.objects.get()
+        original = IncidentFactory.create()
+        operations.mark_duplicate(
+            incident_id=declared.pk, original_id=original.pk, at=NOON, author=None
+        )
+        # Nothing is known of this very alert; of its key, that it stands on the duplicate.
+        other = [replace(one, fingerprint="other") for one in told(OWN, news(), at=NOON + HOUR)]
+
+        with transaction.atomic():
+            intake = begin_intake(hook, other, at=NOON + HOUR, tz="UTC")
+        (taken,) = operations.take_in(hook_id=hook.pk, alerts=other, at=NOON + HOUR)
+
+        assert original.pk in intake.locked
+        assert (taken.did, taken.incident) == ("added", original)
+
     def test_of_the_same_key_join_the_incident(self) -> None:
         hook = _hook()
         _send(hook, group(alert("A")))

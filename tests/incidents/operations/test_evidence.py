@@ -1,6 +1,7 @@
 """Evidence: what may be attached, by what it holds; where it lies; ways back."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
-from incidents import evidence, operations
+from config.celery import app
+from incidents import evidence, operations, tasks
 from incidents.models import Evidence
 from incidents.values import When
 from tests.factories import NOON, ResponderFactory, TimelineEntryFactory
@@ -214,3 +216,67 @@ def test_the_database_takes_a_link_or_a_file(broken: dict[str, object]) -> None:
 
     with pytest.raises(IntegrityError), transaction.atomic():
         entry.evidence.create(created_at=NOON, **broken)
+
+
+def _aged(place: Path, *, days: float) -> Path:
+    """Let a file be so many days old at noon of the tests."""
+    then = NOON.timestamp() - days * 86_400
+    os.utime(place, (then, then))
+    return place
+
+
+class TestClearing:
+    def test_what_hangs_on_no_entry_is_deleted(self, root: Path) -> None:
+        kept, gone = _attach(PNG, "kept.png"), _attach(JPEG, "gone.jpg")
+        Evidence.objects.filter(pk=gone.pk).delete()
+        half = root / kept.file[:2] / f"{kept.file[3:]}_half"
+        half.write_bytes(PNG[:9])
+        for place in (root / kept.file, root / gone.file, half):
+            _aged(place, days=2)
+
+        assert operations.clear_unused_files(at=NOON) == 2
+
+        assert (root / kept.file).read_bytes() == PNG
+        assert not (root / gone.file).exists()
+        assert not half.exists()
+        assert operations.clear_unused_files(at=NOON) == 0
+
+    def test_what_was_taken_off_can_still_be_brought_back(self, root: Path) -> None:
+        piece = _attach(PNG, "graph.png")
+        operations.remove_evidence(evidence_id=piece.pk, at=NOON)
+        operations.delete_entry(entry_id=piece.entry_id, at=NOON, author=None)
+        _aged(root / piece.file, days=400)
+
+        assert operations.clear_unused_files(at=NOON) == 0
+        assert (root / piece.file).exists()
+
+    def test_what_several_entries_share_stays_for_the_last_of_them(self, root: Path) -> None:
+        one, other = _attach(PNG, "a.png"), _attach(PNG, "b.png")
+        assert one.file == other.file
+        _aged(root / one.file, days=2)
+
+        Evidence.objects.filter(pk=one.pk).delete()
+        assert operations.clear_unused_files(at=NOON) == 0
+        Evidence.objects.filter(pk=other.pk).delete()
+        assert operations.clear_unused_files(at=NOON) == 1
+        # Attached again, it lies there again.
+        assert (root / _attach(PNG, "c.png").file).read_bytes() == PNG
+
+    def test_what_is_new_stays_for_a_day(self, root: Path) -> None:
+        piece = _attach(PNG, "graph.png")
+        Evidence.objects.all().delete()
+
+        _aged(root / piece.file, days=0.9)
+        assert operations.clear_unused_files(at=NOON) == 0
+        _aged(root / piece.file, days=1.1)
+        assert operations.clear_unused_files(at=NOON) == 1
+
+    def test_where_nothing_was_attached_nothing_is_cleared(self, root: Path) -> None:
+        assert not root.exists()
+        assert operations.clear_unused_files(at=NOON) == 0
+
+    def test_the_beat_asks_for_it(self) -> None:
+        tasks.clear_unused_files()
+
+        beaten = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
+        assert beaten["incidents.tasks.clear_unused_files"] == 86_400

@@ -1,13 +1,15 @@
 """What a critic found: each of these was seen to go wrong once."""
 
 import threading
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import translation
 
 from incidents import operations
-from incidents.models import Component, Incident
+from incidents.models import Component, Incident, Promise
 from incidents.values import (
     ComponentStatus,
     Milestone,
@@ -39,6 +41,7 @@ def _struck(component: Component, *, title: str) -> Incident:
         severity=Severity.SEV2,
         at=NOON,
         author=None,
+        body="We know.",
         components={component.pk: ComponentStatus.MAJOR_OUTAGE},
     )
 
@@ -145,6 +148,79 @@ def test_a_next_update_in_the_past_is_refused() -> None:
             author=None,
             next_update_at=NOON - HOUR,
         )
+
+
+def test_who_waited_for_the_lock_promises_nothing_that_has_passed() -> None:
+    incident = IncidentFactory.create()
+    StatusUpdateFactory.create(incident=incident, published_at=NOON + 10 * MINUTE)
+    asked: dict[str, Any] = {"body": "?", "phase": Phase.IDENTIFIED, "at": NOON, "author": None}
+
+    with pytest.raises(operations.PromisedTimePassed):
+        operations.post_status_update(
+            incident_id=incident.pk, next_update_at=NOON + 5 * MINUTE, **asked
+        )
+    operations.post_status_update(incident_id=incident.pk, next_update_in=5 * MINUTE, **asked)
+
+    # A stretch counts from when customers read it.
+    due = open_promise(incident.pk, PromiseKind.NEXT_UPDATE)
+    assert due is not None
+    assert due.due_at == NOON + 15 * MINUTE
+
+
+class TestReopening:
+    def _promise(self, incident: Incident) -> Promise:
+        return operations.make_promise(
+            incident_id=incident.pk, kind=PromiseKind.ETA, due=When(at=NOON + 2 * HOUR), at=NOON,
+            author=None,
+        )  # fmt: skip
+
+    def _end_and_reopen(self, incident: Incident, *, after: timedelta = HOUR) -> None:
+        operations.resolve_incident(incident_id=incident.pk, body="Over.", at=NOON, author=None)
+        operations.reopen_incident(
+            incident_id=incident.pk, reason="again", at=NOON + after, author=None
+        )
+
+    def test_opens_the_eta_that_the_end_had_kept(self) -> None:
+        incident = IncidentFactory.create()
+        eta = self._promise(incident)
+
+        self._end_and_reopen(incident)
+
+        eta.refresh_from_db()
+        assert (eta.outcome, eta.settled_at, eta.settled_by) == (PromiseOutcome.OPEN, None, None)
+        operations.resolve_incident(
+            incident_id=incident.pk, body="Over.", at=NOON + 90 * MINUTE, author=None
+        )
+        eta.refresh_from_db()
+        assert eta.outcome == PromiseOutcome.MET
+
+    def test_leaves_one_that_has_passed_meanwhile_to_the_clock(self) -> None:
+        incident = IncidentFactory.create()
+        eta = self._promise(incident)
+
+        self._end_and_reopen(incident, after=3 * HOUR)
+        operations.settle_due_promises(at=NOON + 3 * HOUR)
+
+        eta.refresh_from_db()
+        assert (eta.outcome, eta.settled_at) == (PromiseOutcome.MISSED, NOON + 2 * HOUR)
+
+    def test_leaves_what_the_end_did_not_settle(self) -> None:
+        incident = IncidentFactory.create()
+        judged = self._promise(incident)
+        operations.settle_promise(
+            promise_id=judged.pk, outcome=PromiseOutcome.MET, at=NOON, author=None
+        )
+        update = operations.post_status_update(
+            incident_id=incident.pk, body="?", phase=Phase.IDENTIFIED, at=NOON, author=None
+        )
+
+        self._end_and_reopen(incident)
+
+        outcomes = [judged, update.promises.get()]
+        for promise in outcomes:
+            promise.refresh_from_db()
+        # The last word was the update that had been promised.
+        assert [promise.outcome for promise in outcomes] == [PromiseOutcome.MET] * 2
 
 
 def test_reopening_promises_the_next_update() -> None:

@@ -14,6 +14,7 @@ from incidents.values import (
     PromiseOutcome,
     Role,
     Severity,
+    Visibility,
     When,
 )
 from tests.factories import HOUR, MINUTE, NOON, ComponentFactory, IncidentFactory, ResponderFactory
@@ -80,6 +81,26 @@ class TestDeclareIncident:
             operations.declare_incident(
                 title="Again", severity=Severity.SEV2, at=NOON, author=None, dedup_key="pg-main"
             )
+
+    def test_of_a_private_one_with_the_same_key_no_more_is_said_than_that(self) -> None:
+        member, other = (ResponderFactory.create(username=name) for name in ("member", "other"))
+        private = IncidentFactory.create(
+            title="A key has leaked", dedup_key="pg-main", visibility=Visibility.PRIVATE
+        )
+        private.members.add(member)
+        said = []
+
+        for author in (other, None, member):
+            with pytest.raises(operations.AlreadyDeclared) as refusal:
+                operations.declare_incident(
+                    title="Again", severity=Severity.SEV2, at=NOON, author=author,
+                    dedup_key="pg-main",
+                )  # fmt: skip
+            said.append(str(refusal.value))
+
+        assert said[0] == said[1]
+        assert said[0].startswith("A private incident with this key is open already. Ask one")
+        assert said[2] == f"{private} is open already with this key. Add to that one."
 
     def test_may_take_the_key_of_one_that_is_over(self) -> None:
         IncidentFactory.create(dedup_key="pg-main", over=True)

@@ -276,6 +276,33 @@ class TestPromises:
         assert sorted(told(NoticeKind.PROMISE_MISSED)) == ["cara@example.org", "colin@example.org"]
 
 
+class TestGivenBack:
+    def _given_back(self, incident: Incident, *, writer: User, reader: User) -> None:
+        SeverityRule.objects.create(severity=Severity.SEV2, needs_approval=True)
+        update = operations.post_status_update(
+            incident_id=incident.pk, body="We know.", phase=Phase.IDENTIFIED, at=NOON, author=writer
+        )
+        operations.return_update(
+            update_id=update.pk, reason="Name the tours.", at=NOON + MINUTE, author=reader
+        )
+
+    def test_its_author_is_told_with_the_reason(
+        self, declare: Callable[..., Incident], cara: User, colin: User
+    ) -> None:
+        channel()
+        self._given_back(declare(), writer=colin, reader=cara)
+
+        assert told(NoticeKind.UPDATE_RETURNED) == ["colin@example.org"]
+        (mail,) = Delivery.objects.filter(recipient="colin@example.org", body__contains="back")
+        assert "did not approve it: “Name the tours.”" in mail.body
+
+    def test_who_takes_it_back_knows(self, declare: Callable[..., Incident], colin: User) -> None:
+        channel()
+        self._given_back(declare(), writer=colin, reader=colin)
+
+        assert not Notice.objects.filter(kind=NoticeKind.UPDATE_RETURNED).exists()
+
+
 class TestChannels:
     def _add(self, **fields: Any) -> NoticeChannel:
         named = {

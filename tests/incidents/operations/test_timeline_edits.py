@@ -220,6 +220,21 @@ class TestTheStamp:
 
         assert queries.timeline_stamp(Incident.objects.all(), entry.incident_id) != seen
 
+    def test_never_comes_back_after_the_database_was_set_back(self) -> None:
+        entry = TimelineEntryFactory.create()
+        _edit(entry, text="Said before it was set back.")
+        seen = queries.timeline_stamp(Incident.objects.all(), entry.incident_id)
+        # The database of before that edit, in which somebody writes something else, later.
+        TimelineEntry.objects.filter(pk=entry.pk).update(
+            text=entry.text, version=entry.version, edited_at=None
+        )
+
+        operations.edit_entry(
+            entry_id=entry.pk, at=NOON + 2 * HOUR, author=None, text="Said behind it."
+        )
+
+        assert queries.timeline_stamp(Incident.objects.all(), entry.incident_id) != seen
+
     def test_a_timeline_of_another_incident_says_nothing(self) -> None:
         incident = IncidentFactory.create()
 

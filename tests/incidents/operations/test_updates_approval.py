@@ -219,6 +219,19 @@ class TestApproving:
         update.refresh_from_db()
         assert (update.author, update.approver) == (author, approver)
 
+    def test_behind_another_update_it_is_looked_at_again(
+        self, grave: Incident, author: User, approver: User
+    ) -> None:
+        update = _post(grave, author, next_update_at=NOON + HOUR)
+        # Published by somebody whose clock is ahead: what comes now is later than that.
+        StatusUpdateFactory.create(incident=grave, published_at=NOON + 2 * HOUR)
+
+        with pytest.raises(operations.PromisedTimePassed):
+            operations.approve_update(update_id=update.pk, at=NOON, approver=approver)
+
+        update.refresh_from_db()
+        assert update.state == UpdateState.IN_REVIEW
+
     def test_never_moves_the_incident_back_unseen(
         self, grave: Incident, author: User, approver: User
     ) -> None:
