@@ -3,7 +3,13 @@
     python -m benchmarks.publish
 
 A database and a server of its own; the server is the one of production, in another process. Each
-figure runs from the commit to the first answer that carries the update, over HTTP.
+figure runs from the commit to the first answer that carries the update, over HTTP: to publish, to
+write the revision, and for the server to take it up.
+
+The updates are those of nine incidents, one after the other, each with a running restore; the
+first is not counted. As they end they stay on the page's lists, as they do on a bad day; those of
+the line before are hidden, so that each line begins with as many. On a busy machine only the
+ratios at the end say anything, and they say little: compare with another version in turns.
 """
 
 import gc
@@ -27,7 +33,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402 - Django is set up above
 from django.core.management import call_command  # noqa: E402
-from django.db import transaction  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from benchmarks.serving import free_port, serve, wait_for  # noqa: E402
@@ -47,6 +53,7 @@ from incidents.values import (  # noqa: E402
     ProgressPhase,
     Severity,
     UpdateState,
+    Visibility,
 )
 from statuspage.publisher import publish_all  # noqa: E402
 
@@ -56,6 +63,7 @@ INCIDENTS = 8
 WARM_UP = 2
 LIMIT_MS = 250
 FEW = 20
+OWN = "Tours are unavailable"
 BATCH = 1000
 _FAILURES = (ComponentStatus.MAJOR_OUTAGE, ComponentStatus.DEGRADED_PERFORMANCE)
 
@@ -75,11 +83,15 @@ def main() -> int:
         for components, past in ((20, 30), (20, 30_000), (1000, 30_000)):
             parts += _add_components(range(len(parts), components), now - timedelta(days=400))
             _add_past(past - there, parts[0], now)
+            # Those of the line before: this one begins without any on the page.
+            Incident.objects.filter(title=OWN).update(visibility=Visibility.PRIVATE)
             began = time.perf_counter()
-            if past != there:
-                publish_all()
+            publish_all()
             everything = time.perf_counter() - began
             there = past
+            _settle()
+            # Once for nothing: what a process reads once is read.
+            _measure(port, parts)
             times = sorted(found for _number in range(INCIDENTS) for found in _measure(port, parts))
             p50, p99 = times[len(times) // 2], times[round(len(times) * 0.99) - 1]
             costs[components, past] = p50
@@ -95,11 +107,18 @@ def main() -> int:
     return 0 if worst <= LIMIT_MS else 1
 
 
+def _settle() -> None:
+    """Do what PostgreSQL and the disk would else do while it is measured."""
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE)")
+    os.sync()
+
+
 def _measure(port: int, parts: list[Component]) -> list[float]:
     """Post updates to an incident with a running restore; return the milliseconds of each."""
     now = timezone.now()
     incident = operations.declare_incident(
-        title="Tours are unavailable",
+        title=OWN,
         severity=Severity.SEV1,
         at=now,
         author=None,
@@ -222,6 +241,7 @@ def _add_updates(incidents: list[Incident], phase: Phase, after: timedelta) -> N
             position=1.0,
             kind=EntryKind.UPDATE,
             text=f"{phase.label}. " * 20,
+            is_public=True,
         )
         for incident in incidents
     )
