@@ -71,8 +71,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Open a page of its own, without cookies. Whatever its console complains of fails the test."""
+    if "live_server" in request.fixturenames:
+        # Begun before it and ended after it: a page that still asks would meet emptied tables.
+        request.getfixturevalue("live_server")
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(15_000)
     opened = context.new_page()
