@@ -122,7 +122,8 @@ class TestWhatADeathLeavesHalf:
 
         counters = self.resumed(storage, sources, tmp_path)
 
-        assert counters["refetched"] == len(begun)
+        # Blocks that lie side by side may be found torn, and fetched again, as one.
+        assert 0 < counters["refetched"] <= len(begun)
         assert not counters.keys() & {"damaged", "damaged_primary"}
         assert whole(tmp_path)
 
