@@ -50,6 +50,11 @@ urlpatterns = [
     ),
     path("desk/preview/incidents/", preview.preview_declaration, name="preview-declare"),
     path("desk/preview/incidents/<int:pk>/", preview.preview_resolution, name="preview-resolve"),
+    path(
+        "desk/preview/incidents/<int:pk>/reopen/",
+        preview.preview_reopening,
+        name="preview-reopen",
+    ),
     path("desk/preview/assets/<slug:slug>/<slug:role>", preview.show_asset, name="preview-asset"),
     path("desk/pages/<slug:slug>/targets/", targets.list_targets, name="target-list"),
     path("desk/targets/<int:pk>/try/", targets.try_target, name="target-try"),

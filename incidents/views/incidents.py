@@ -338,6 +338,16 @@ def resolve(form: forms.ResolveForm, *, incident_id: int, author: User) -> Incid
     )
 
 
+def reopen(form: forms.ReopenForm, *, incident_id: int, author: User) -> Incident:
+    """Open the incident again for the reason of a valid form."""
+    return operations.reopen_incident(
+        incident_id=incident_id,
+        reason=form.cleaned_data["reason"],
+        at=timezone.now(),
+        author=author,
+    )
+
+
 @staff_required
 def reopen_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask why it is not over, and open the incident again."""
@@ -345,12 +355,7 @@ def reopen_incident(request: HttpRequest, pk: int) -> HttpResponse:
     form = forms.ReopenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            operations.reopen_incident(
-                incident_id=pk,
-                reason=form.cleaned_data["reason"],
-                at=timezone.now(),
-                author=actor(request),
-            )
+            reopen(form, incident_id=pk, author=actor(request))
         except Refused as refusal:
             form.add_error(None, desk.refused(refusal))
         else:
@@ -365,6 +370,9 @@ def reopen_incident(request: HttpRequest, pk: int) -> HttpResponse:
             "title": _("Reopen %s") % incident.ref,
             "explanation": _("The incident goes back to “Investigating” at once, for all to see."),
             "label": _("Reopen"),
+            # Customers who were told of it hear so.
+            "preview": "statuspage:preview-reopen" if incident.published_at else "",
+            "pk": pk,
         },
         status=_INVALID if form.errors else 200,
     )

@@ -103,9 +103,11 @@ class TestChanging:
     ) -> None:
         RestoreJobFactory.create(database=database)
 
-        operations.change_storage_location(
+        changed = operations.change_storage_location(
             location_id=location.pk, bucket="backups", prefix="/pg/", endpoint=MOVED
         )
+
+        assert (changed.bucket, changed.endpoint) == ("backups", MOVED)
 
     @pytest.mark.parametrize(
         "endpoint",

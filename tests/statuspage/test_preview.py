@@ -113,6 +113,20 @@ class TestPreview:
         incident.refresh_from_db()
         assert not incident.is_resolved
 
+    def test_of_an_incident_that_is_open_again(self, desk: Client, incident: Incident) -> None:
+        operations.resolve_incident(
+            incident_id=incident.pk, body="All is back.", at=timezone.now(), author=None
+        )
+        form = desk.get(reverse("incidents:incident-reopen", args=[incident.pk]))
+        assert _url("reopen", incident.pk) in form.content.decode()
+
+        shown = desk.post(_url("reopen", incident.pk), {"reason": "It is slow again."})
+
+        assert "This incident is open again" in shown.context["imagined"][0].story
+        incident.refresh_from_db()
+        assert incident.is_resolved
+        assert StatusUpdate.objects.count() == 2
+
     def test_of_an_incident_that_is_not_declared_yet(self, desk: Client, public_root: Path) -> None:
         words = {"title": "Uploads hang", "severity": "sev2", "body": "We see it.", "tz": "UTC"}
 

@@ -1,6 +1,7 @@
 """Checks of the backups that are there: fresh, as scheduled, as usual, kept."""
 
 import statistics
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -213,7 +214,7 @@ def _skipped(subject: Subject, missed: Sequence[datetime]) -> list[datetime]:
     ]
 
 
-class _AsUsual:
+class _AsUsual(ABC):
     """Whether a figure of the newest full backup lies where those before it did."""
 
     what: ClassVar[str]
@@ -249,11 +250,13 @@ class _AsUsual:
 
     least: ClassVar[float] = 0.0
 
+    @abstractmethod
     def figure(self, backup: Backup) -> float | None:
-        raise NotImplementedError
+        """Return what is compared; None if it is not known."""
 
+    @abstractmethod
     def told(self, figure: float) -> str:
-        raise NotImplementedError
+        """Say a figure in words."""
 
 
 class SizeUsual(_AsUsual):
