@@ -85,6 +85,7 @@ class Attempt:
     last_byte_at: float = 0.0
     longest_gap: float = 0.0
     asked_bytes: int = 0
+    asked_etag: str = ""
     came: int = 0
     exchange: Exchange | None = None
     keys: Credentials | None = None
@@ -243,10 +244,11 @@ class Attempt:
 
     def _ask(self, start: int, stop: int) -> None:
         job, channel = self.job, self.channel
-        etag = job.etags.get(channel.index, job.item.ref.etag)
+        etag = job.etag_in(channel.index)
         exchange = self._renewed_exchange()
         self.asked_at, self.first_byte_at, self.last_byte_at = time.monotonic(), 0.0, 0.0
         self.asked_bytes, self.came, self.longest_gap = stop - start, 0, 0.0
+        self.asked_etag = etag
         self.keys = channel.bucket.credentials()
         channel.bucket.ask(
             exchange,

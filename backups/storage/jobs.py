@@ -104,6 +104,10 @@ class Job:
     def size(self) -> int:
         return self.item.ref.size
 
+    def etag_in(self, source: int) -> str:
+        """Return the ETag that a source has the object under, as far as is known."""
+        return self.etags.get(source, self.item.ref.etag)
+
     def counted(self) -> int:
         """Return how many bytes are there, proven or not."""
         there = len(self.states) - self.states.count(ABSENT)

@@ -369,6 +369,9 @@ class Workers:
         :raises PassingTrouble: if that source cannot be asked just now
         """
         job, channel = attempt.job, attempt.channel
+        if attempt.asked_etag != job.etag_in(channel.index):
+            # It was asked for under another ETag before somebody else had learned this one.
+            return True
         has_been_right = channel.index in job.served or channel.index in job.etags
         if len(self._channels) == 1 or has_been_right or not job.item.part_hashes:
             return False

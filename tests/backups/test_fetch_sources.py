@@ -1,13 +1,19 @@
 """One object from several sources: the one helps where the other fails, and never with others."""
 
+import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Timer
+from typing import Any
 
 import pytest
 
 from backups.errors import ObjectChanged, ObjectDamaged, ObjectMissing
 from backups.storage.answers import PassingTrouble
 from backups.storage.fetch import MIB, Fetcher, Manner
+from backups.storage.s3 import Bucket, ObjectRef
+from backups.storage.wire import Exchange
 from config.embedded.faults import Faults
 from tests.backups.fetching import CONTENT, Storage, item, opened, replica, storage, whole
 
@@ -84,6 +90,45 @@ class TestTwoSources:
 
         assert whole(tmp_path)
         assert bytes_of(replica) >= len(CONTENT)
+
+    def test_may_learn_an_etag_while_others_still_ask_under_the_old_one(
+        self,
+        storage: Storage,
+        replica: Storage,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        ref = storage.put_in_parts(8 * MIB)
+        replica.put()
+        storage.proxy.faults = Faults(error_share=1.0, keys="*/large")
+        is_learned, asked = Event(), Counter[str]()
+        ask, head = Bucket.ask, Bucket.head
+
+        def late_ask(
+            bucket: Bucket, exchange: Exchange, method: str, *rest: Any, **more: Any
+        ) -> None:
+            if method == "GET" and bucket.place.prefix and ref.etag in str(more.get("headers")):
+                asked["old"] += 1
+                if asked["old"] > 1:
+                    is_learned.wait(10)
+            ask(bucket, exchange, method, *rest, **more)
+
+        def told_head(bucket: Bucket, key: str) -> ObjectRef:
+            while asked["old"] < 2:
+                time.sleep(0.01)
+            found = head(bucket, key)
+            Timer(0.2, is_learned.set).start()
+            return found
+
+        monkeypatch.setattr(Bucket, "ask", late_ask)
+        monkeypatch.setattr(Bucket, "head", told_head)
+        with opened(storage, replica) as sources, Fetcher(sources, tmp_path) as fetcher:
+            list(fetcher.steps([item(ref, CONTENT)]))
+            counters = fetcher.counters()
+
+        assert asked["old"] >= 2
+        assert whole(tmp_path)
+        assert "barred_replica" not in counters
 
     def test_refuse_an_object_that_was_replaced_in_both(
         self, storage: Storage, replica: Storage, tmp_path: Path
