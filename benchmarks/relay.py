@@ -227,6 +227,7 @@ def _replay(
         settings={
             "restore_command": restore_command,
             "archive_mode": "off",
+            "wal_recycle": "off",
             "recovery_target_timeline": "current",
             "max_connections": "60",
         },

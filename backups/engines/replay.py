@@ -260,6 +260,8 @@ class Replay:
                 "recovery_target_timeline": str(self._destination.timeline),
                 "recovery_target_action": "pause",
                 "hot_standby": "on",
+                # What the stage handed over may be the stage's own file: not to be written over.
+                "wal_recycle": "off",
                 "log_startup_progress_interval": "1s",
             },
             wait_ready=False,

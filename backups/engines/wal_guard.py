@@ -5,7 +5,9 @@ whatever the cause was. So this program is strict: 0 only after a verified copy,
 archive's listing proves that there is no such file, and for everything else it waits for the file
 to be brought (asking for it in the ``wanted`` folder) and in the end exits with 255, on which
 PostgreSQL stops and can be started again. It imports little and only from the standard library,
-because it starts once for each file.
+because it starts once for each file, and links a file instead of copying it where that can be done:
+replay stands still meanwhile. (PostgreSQL must run with ``wal_recycle`` off then, or it would write
+over what lies in the stage.)
 
 Usage: wal_guard.py STAGE FILE DESTINATION
 
@@ -14,6 +16,7 @@ CRC-32 of each staged file), ``files/``, ``wanted/``, ``served`` (what was hande
 ``budget`` (the seconds to wait).
 """
 
+import io
 import os
 import sys
 import time
@@ -21,14 +24,15 @@ import zlib
 
 SERVED, ABSENT, STOP = 0, 1, 255
 SEGMENT_LENGTH = 24
+READ_BYTES = 256 * 1024
 
 
 def is_segment(name: str) -> bool:
     return len(name) == SEGMENT_LENGTH and name.isalnum()
 
 
-def copy_verified(stage: str, name: str, destination: str) -> bool:
-    """Copy a staged file; False if it is not there or not what was staged."""
+def hand_over(stage: str, name: str, destination: str) -> bool:
+    """Put a staged file where PostgreSQL wants it; False if it is not what was staged."""
     with open(os.path.join(stage, "index"), encoding="ascii") as file:
         index = "\n" + file.read()
     # The last line counts: a file that was staged again supersedes itself.
@@ -36,16 +40,35 @@ def copy_verified(stage: str, name: str, destination: str) -> bool:
     if at < 0:
         return False
     size, crc = index[at + 1 :].split("\n", 1)[0].split(" ")[1:3]
+    staged = os.path.join(stage, "files", name)
     try:
-        with open(os.path.join(stage, "files", name), "rb") as file:
-            content = file.read()
+        with io.FileIO(staged) as file:
+            if os.fstat(file.fileno()).st_size != int(size) or crc_of(file) != int(crc):
+                return False
     except FileNotFoundError:
         return False
-    if len(content) != int(size) or zlib.crc32(content) != int(crc):
-        return False
-    with open(destination, "wb") as copy:
-        copy.write(content)
+    put(staged, destination)
     return True
+
+
+def crc_of(file: io.FileIO) -> int:
+    crc, buffer = 0, memoryview(bytearray(READ_BYTES))
+    while length := file.readinto(buffer):
+        crc = zlib.crc32(buffer[:length], crc)
+    return crc
+
+
+def put(staged: str, destination: str) -> None:
+    # What lies there may be a link to a staged file, and is never to be written to.
+    if os.path.lexists(destination):
+        os.unlink(destination)
+    try:
+        os.link(staged, destination)
+    except OSError:
+        # On another file system, for instance.
+        with open(staged, "rb") as source, open(destination, "wb") as copy:
+            while content := source.read(READ_BYTES):
+                copy.write(content)
 
 
 def is_proven_absent(listing: set[str], name: str) -> bool:
@@ -71,7 +94,7 @@ def serve(stage: str, name: str, destination: str) -> int:
         return ABSENT
     with open(os.path.join(stage, "budget"), encoding="ascii") as file:
         deadline = time.monotonic() + float(file.read())
-    while not copy_verified(stage, name, destination):
+    while not hand_over(stage, name, destination):
         if name not in listing or time.monotonic() > deadline:
             return STOP
         with open(os.path.join(stage, "wanted", name), "ab"):

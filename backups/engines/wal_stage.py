@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from backups.engines import wal_guard
+from backups.engines import private, wal_guard
 from backups.engines.base import WalFile
 from backups.engines.packings import UNPACKING_ERRORS, unpacked
 from backups.engines.wal import SEGMENT_NAME, fault_of_segment
@@ -45,7 +45,11 @@ class WalStage:
         target = self.folder / "files" / file.name
         part = target.with_suffix(".part")
         # Not forced to the disk: the guard compares the CRC, and asks again for what got lost.
+        # PostgreSQL may be handed this very file, so it is its own.
+        part.unlink(missing_ok=True)
         part.write_bytes(content)
+        part.chmod(0o600)
+        private.give(part)
         with self._lock:
             part.rename(target)
             with (self.folder / "index").open("a", encoding="ascii") as index:

@@ -1,5 +1,7 @@
 """PostgreSQL takes a failing restore command for the end of the log; the guard does not let it."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -43,6 +45,30 @@ class TestTheGuard:
         assert guard(stage, ONE) == 0
         assert (stage / "out").read_bytes() == ONE.encode() * 10
         assert (stage / "served").read_text() == f"{ONE}\n"
+
+    def test_hands_over_the_staged_file_itself(self, stage: Path) -> None:
+        guard(stage, ONE)
+
+        assert (stage / "out").samefile(stage / "files" / ONE)
+
+    def test_never_writes_over_a_staged_file(self, stage: Path) -> None:
+        guard(stage, ONE)
+        assert guard(stage, TWO) == 0
+
+        assert (stage / "files" / ONE).read_bytes() == ONE.encode() * 10
+        assert (stage / "out").read_bytes() == TWO.encode() * 10
+
+    def test_copies_to_another_file_system(
+        self, stage: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_paths: str) -> None:
+            raise OSError(errno.EXDEV, "another file system")
+
+        monkeypatch.setattr(os, "link", refuse)
+        assert wal_guard.serve(str(stage), ONE, str(stage / "out")) == 0
+
+        assert (stage / "out").read_bytes() == ONE.encode() * 10
+        assert not (stage / "out").samefile(stage / "files" / ONE)
 
     @pytest.mark.parametrize(
         "name",

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,16 @@ def brought(life: Life, stage: WalStage, folder: Path, names: Any) -> Iterator[S
     )
 
 
+def assert_as_staged(stage: Path) -> None:
+    """Assert that PostgreSQL, which may have been handed these very files, wrote to none."""
+    index = (stage / "index").read_text().splitlines()
+    assert index
+    for line in index:
+        name, size, crc = line.split()
+        content = (stage / "files" / name).read_bytes()
+        assert (len(content), zlib.crc32(content)) == (int(size), int(crc))
+
+
 def log_of(life: Life, folder: Path) -> Log:
     stage = WalStage(folder / "peek", system_id=life.full.system_id)
 
@@ -227,6 +238,7 @@ class TestARestore:
 
         try:
             assert rows_of(postgres) == life.later_rows
+            assert_as_staged(tmp_path / "wal")
         finally:
             postgres.stop(mode="immediate")
 
