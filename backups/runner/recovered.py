@@ -1,7 +1,7 @@
 """The cluster that was recovered beside, from which tenants are brought forward one by one."""
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class RecoveredCluster:
             ).fetchone()
         return made is not None
 
-    def dump(self, name: str, *, jobs: int) -> Iterator[Step]:
+    def dump(self, name: str, *, jobs: int) -> Generator[Step, None, None]:
         """Dump a database to ``dump_of``. Closing the iterator ends it."""
         # What an earlier attempt dumped may be of a cluster that was recovered anew since.
         self.drop_dump(name)

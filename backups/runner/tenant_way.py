@@ -6,7 +6,7 @@ the cluster, under names that are known beforehand.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
@@ -18,8 +18,6 @@ from psycopg import sql
 
 from backups.engines.dumps import (
     Server,
-    counts_of,
-    read_description,
     restore_database,
     restoring_name,
     swap_in,
@@ -28,7 +26,7 @@ from backups.engines.dumps.restoring import beside
 from backups.engines.dumps.server import ServerUnreachable
 from backups.engines.dumps.swapping import NameTaken
 from backups.engines.writes import activity_of, let_in, read_state, shut_out, writes_since
-from backups.errors import EngineFailed, ToolFailed
+from backups.errors import ToolFailed
 from backups.models import TenantRestore, TenantRestoreState
 from backups.runner.lease import Clock
 from backups.runner.recovered import RecoveredCluster
@@ -41,16 +39,6 @@ NOTED_EVERY_SECONDS = 2.0
 _DUMPING = 0.35
 # From here on a database is worth two connections that copy.
 _LARGE_BYTES = 256 << 20
-
-
-class RowsDiffer(EngineFailed):
-    """A tenant's database came back with other rows than it was dumped with."""
-
-    code = "rows-differ"
-    advice = (
-        "A restored database has other rows than its dump (the tenant's log names the tables), and "
-        "was not put in place. Let it be tried again; if it stays so, read the server's log."
-    )
 
 
 class Stopped(Exception):
@@ -135,28 +123,10 @@ class Way:
         dumping = self.source.dump(name, jobs=jobs)
         self._follow(row, dumping, begins=0.0, ends=_DUMPING)
         restoring = restore_database(self.into, self.source.dump_of(name), name, jobs=jobs)
-        self._follow(row, restoring, begins=_DUMPING, ends=1.0)
-        self._verify(row)
-
-    def _verify(self, row: TenantRestore) -> None:
-        """Compare the rows of every table with those that the dump's own moment had.
-
-        :raises RowsDiffer: naming the tables, if they are not the same
-        """
-        name = row.tenant.name
-        wanted = read_description(self.source.dump_of(name)).rows
-        found = counts_of(self.into, restoring_name(name))
-        self._require_going_on()
-        unknown = {table for table in wanted if wanted[table] is None or found.get(table) is None}
-        differ = sorted(
-            table for table in {*wanted, *found} - unknown if wanted.get(table) != found.get(table)
-        )
-        if differ or unknown - set(found):
-            tables = [f"{t}: {found.get(t)} instead of {wanted.get(t)}" for t in differ[:20]]
-            raise RowsDiffer("; ".join(tables or sorted(unknown - set(found))))
+        rows = self._follow(row, restoring, begins=_DUMPING, ends=1.0)
         row.evidence = {
-            "rows": {table: count for table, count in found.items() if table not in unknown},
-            "uncounted": sorted(unknown),
+            "rows": {table: count for table, count in rows.items() if count is not None},
+            "uncounted": sorted(table for table, count in rows.items() if count is None),
         }
 
     def _swap(self, row: TenantRestore, *, has_old: bool, quiet_since: str) -> None:
@@ -212,11 +182,16 @@ class Way:
         persistently(lambda: done.update(kept_as=""), self.stop)
 
     def _follow(
-        self, row: TenantRestore, steps: Iterator[Step], *, begins: float, ends: float
-    ) -> None:
+        self, row: TenantRestore, steps: Generator[Step, None, T], *, begins: float, ends: float
+    ) -> T:
+        """Go through the steps, telling how far they are, and return what they came to."""
         noted = time.monotonic()
-        with closing(cast("Generator[Step]", steps)) as following:
-            for step in following:
+        with closing(steps):
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as end:
+                    return cast("T", end.value)
                 self._require_going_on()
                 if time.monotonic() - noted >= NOTED_EVERY_SECONDS:
                     noted = time.monotonic()

@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from backups import operations, runner
-from backups.engines.dumps import restoring_name
+from backups.engines.dumps import RowsDiffer, restoring_name
 from backups.errors import ObjectMissing
 from backups.models import (
     Database,
@@ -25,7 +25,7 @@ from backups.models import (
 )
 from backups.runner.lanes import Lanes, TenantsUnfinished
 from backups.runner.recovered import RecoveredCluster
-from backups.runner.tenant_way import RowsDiffer, Way
+from backups.runner.tenant_way import Way
 from tests.backups.beside import EARLIER, LATER, Pair, bringing, rest_of, two_clusters
 from tests.factories import NOON
 from tests.protected import PASSWORD, TENANTS
@@ -222,17 +222,17 @@ class TestConflict:
     ) -> None:
         with pair.connect() as control:
             control.execute("drop database cumulus")
-        verify = Way._verify
+        bring = Way._bring
 
-        def verify_and_make(way: Way, row: TenantRestore) -> None:
-            verify(way, row)
+        def bring_and_make(way: Way, row: TenantRestore) -> None:
+            bring(way, row)
             if row.tenant.name == "cumulus":
                 with pair.connect() as control:
                     control.execute("create database cumulus")
                 with pair.connect("cumulus") as inside:
                     inside.execute("create table notes as select 1 as precious")
 
-        monkeypatch.setattr(Way, "_verify", verify_and_make)
+        monkeypatch.setattr(Way, "_bring", bring_and_make)
 
         carried(job, pair)
 
@@ -257,14 +257,14 @@ class TestConflict:
     def test_a_write_that_comes_while_it_is_restored_is_seen(
         self, job: RestoreJob, pair: Pair, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        verify = Way._verify
+        bring = Way._bring
 
-        def verify_and_write(way: Way, row: TenantRestore) -> None:
-            verify(way, row)
+        def bring_and_write(way: Way, row: TenantRestore) -> None:
+            bring(way, row)
             if row.tenant.name == "borealis":
                 write(pair)
 
-        monkeypatch.setattr(Way, "_verify", verify_and_write)
+        monkeypatch.setattr(Way, "_bring", bring_and_write)
 
         carried(job, pair)
 
@@ -369,16 +369,16 @@ class TestOneThatFails:
     def test_other_rows_than_its_dump_had_never_get_in_place(
         self, job: RestoreJob, pair: Pair, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fewer(_server: Any, name: str) -> dict[str, int | None]:
-            return {"public.notes": 7 if name == restoring_name("acme") else LATER}
+        def fewer(connection: Any, _table: Any) -> int:
+            return 7 if connection.info.dbname == restoring_name("acme") else LATER
 
-        monkeypatch.setattr("backups.runner.tenant_way.counts_of", fewer)
+        monkeypatch.setattr("backups.engines.dumps.restoring.count_rows", fewer)
 
         carried(job, pair)
 
         row = rows(job)["acme"]
         assert (row.state, row.failure_code) == (State.FAILED, RowsDiffer.code)
-        assert "public.notes: 7 instead of 250" in row.detail
+        assert "public.notes: 7 rows instead of 250" in row.detail
         assert pair.rows() == CAME | {"acme": EARLIER}
 
     def test_only_what_has_failed_is_tried_again(self, job: RestoreJob, pair: Pair) -> None:
@@ -467,14 +467,14 @@ class TestALaneThatDied:
         self, job: RestoreJob, pair: Pair, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A lane that was only stopped for a while finds out before it touches anything."""
-        verify = Way._verify
+        bring = Way._bring
 
-        def verify_too_late(way: Way, row: TenantRestore) -> None:
-            verify(way, row)
+        def bring_too_late(way: Way, row: TenantRestore) -> None:
+            bring(way, row)
             if row.tenant.name == "acme":
                 TenantRestore.objects.filter(pk=row.pk).update(attempts=row.attempts + 1)
 
-        monkeypatch.setattr(Way, "_verify", verify_too_late)
+        monkeypatch.setattr(Way, "_bring", bring_too_late)
         RestoreJob.objects.filter(pk=job.pk).update(lanes=1)
         steps = bringing(job, pair)
         for _step in steps:

@@ -22,14 +22,14 @@ _BEGUN = re.compile(rb'dumping contents of table "(.+)"')
 
 def dump_database(
     server: Server, name: str, folder: Path, *, jobs: int = 2, is_passing: bool = False
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Dump a database into ``folder``, which appears when the dump is finished and not before.
 
     In pg_dump's directory format, packed with zstd where the programs know it, and a description
     with the rows of each table, as the same snapshot has them. Steps are in bytes of the tables.
     ``jobs`` connections copy, two more watch. Closing the iterator ends it; an earlier attempt's
-    half is wiped. One that ``is_passing`` need not outlive a power cut: the disk is not waited
-    for.
+    half is wiped. One that ``is_passing`` need not outlive a power cut, nor be as small as can be:
+    the disk is not waited for, and it is packed lightly.
 
     :raises DirectoryForeign: if the folder is there already
     :raises ServerUnreachable: if the server does not let us in
@@ -54,6 +54,7 @@ def dump_database(
         assert row is not None
         progress, rows = yield from _counted(connection, watch)
         command = _command(server, name, part, snapshot=row[0], jobs=jobs)
+        command.append(f"--compress={packing_of(server.bin_dir, is_light=is_passing)}")
         if is_passing:
             command.append("--no-sync")
         yield from _followed(command, server, progress, jobs=jobs)
@@ -79,7 +80,6 @@ def _command(server: Server, name: str, part: Path, *, snapshot: str, jobs: int)
         server.program("pg_dump"),
         "--format=directory",
         f"--jobs={jobs}",
-        f"--compress={packing_of(server.bin_dir)}",
         f"--file={part}",
         f"--snapshot={snapshot}",
         f"--lock-wait-timeout={LOCK_WAIT}",
@@ -116,7 +116,7 @@ def told(failed: ToolFailed) -> ToolFailed | DiskTooSmall:
 
 
 @functools.cache
-def packing_of(bin_dir: Path) -> str:
+def packing_of(bin_dir: Path, *, is_light: bool) -> str:
     """Return the best way to pack that these programs know, as ``pg_dump --compress`` takes it."""
     try:
         built = subprocess.run(
@@ -131,4 +131,6 @@ def packing_of(bin_dir: Path) -> str:
     major = re.search(r"PostgreSQL (\d+)", built)
     # pg_dump knows more than gzip since 16, and only if it was built so.
     knows = "--with-zstd" in built and major and int(major[1]) >= KNOWS_ZSTD_FROM
+    if is_light:
+        return "zstd:1" if knows else "1"
     return "zstd:3" if knows else "6"

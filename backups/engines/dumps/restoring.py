@@ -30,6 +30,16 @@ _FINISHED = re.compile(rb"finished item (\d+) ")
 _BEGUN = re.compile(rb"processing data for table ")
 
 
+class RowsDiffer(ObjectDamaged):
+    """A database came back with other rows than it was dumped with."""
+
+    code = "rows-differ"
+    advice = (
+        "A restored database has other rows than its dump (the log names the tables), and was not "
+        "put in place. Let it be tried again; if it stays so, read the server's log."
+    )
+
+
 class DumpUnfit(EngineFailed):
     """The server lacks something that a dump needs; the advice names it."""
 
@@ -50,17 +60,20 @@ def beside(name: str, suffix: str) -> str:
     return name.encode()[:room].decode(errors="ignore") + mark + suffix
 
 
-def restore_database(server: Server, folder: Path, name: str, *, jobs: int = 2) -> Iterator[Step]:
+def restore_database(
+    server: Server, folder: Path, name: str, *, jobs: int = 2
+) -> Generator[Step, None, dict[str, int | None]]:
     """Restore a dump as ``restoring_name(name)``, ready to be swapped in: nobody's data is touched.
 
     Owners, grants and settings are the dumped database's, and so are tablespaces if all of them are
-    here; statistics are gathered. An earlier
-    attempt's half is dropped. Steps are in bytes of the dump's data files. ``jobs`` connections
-    copy, one more watches. Closing the iterator ends it and leaves a half.
+    here; statistics are gathered. An earlier attempt's half is dropped. Steps are in bytes of the
+    dump's data files. ``jobs`` connections copy, one more watches. Closing the iterator ends it and
+    leaves a half. It returns the rows of each table that came back, by ``schema.table``; None
+    stands for a table that could not be counted, here or when it was dumped.
 
     :raises ObjectMissing: if the folder holds no finished dump of ours
     :raises DumpUnfit: if the server lacks a role, an extension, a locale or is too old, naming it
-    :raises ObjectDamaged: if not every row came back, or a data file cannot be read
+    :raises RowsDiffer: naming the tables, if they are not those that the dump's own moment had
     :raises ServerUnreachable: if the server does not let us in
     :raises ToolFailed: if pg_restore gave up
     """
@@ -78,10 +91,11 @@ def restore_database(server: Server, folder: Path, name: str, *, jobs: int = 2) 
         )
         yield Step(done=progress.total, total=progress.total)
     yield from _analyzed(server, place, jobs=jobs, total=progress.total)
-    yield from _compared(server, place, description, total=progress.total)
+    rows = yield from _compared(server, place, description, total=progress.total)
     with server.connect() as connection:
         _configure(connection, description, place)
     yield Step(done=progress.total, total=progress.total)
+    return rows
 
 
 def require_fit(connection: Connection, description: Description) -> None:
@@ -220,14 +234,19 @@ def _analyzed(server: Server, place: str, *, jobs: int, total: int) -> Iterator[
 
 def _compared(
     server: Server, place: str, description: Description, *, total: int
-) -> Iterator[Step]:
+) -> Generator[Step, None, dict[str, int | None]]:
     """Count what came back: pg_restore takes the end of a cut off data file for its end."""
+    wanted, found = description.rows, {}
     with server.connect(place) as connection:
         for table, _size in tables_of(connection):
             yield Step(done=total, total=total)
-            wanted, found = description.rows.get(table.full_name), count_rows(connection, table)
-            if wanted is not None and found is not None and wanted != found:
-                raise ObjectDamaged(f"{table.full_name} has {found} rows instead of {wanted}")
+            found[table.full_name] = count_rows(connection, table)
+    unknown = {table for table in found if found[table] is None or wanted.get(table, 0) is None}
+    differ = sorted(t for t in {*wanted, *found} - unknown if wanted.get(t) != found.get(t, -1))
+    if differ:
+        said = (f"{t}: {found.get(t, 'no')} rows instead of {wanted.get(t)}" for t in differ[:20])
+        raise RowsDiffer("; ".join(said))
+    return {table: None if table in unknown else count for table, count in found.items()}
 
 
 def _configure(connection: Connection, said: Description, place: str) -> None:
