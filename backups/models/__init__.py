@@ -5,6 +5,7 @@ from backups.models.copying import CopyJob, CopyKind, CopyPhase, ReplicaState
 from backups.models.drills import DRILL_OVER, Drill, DrillState
 from backups.models.findings import CheckName, FindingState, RestoreFinding
 from backups.models.jobs import BackupJob, JobState
+from backups.models.manifests import ManifestJob, ManifestPart
 from backups.models.policies import (
     MONTH,
     BackupPolicy,
@@ -34,6 +35,7 @@ from backups.models.restores import (
     RestoreStrategy,
 )
 from backups.models.runbooks import RunbookSection, RunbookTick
+from backups.models.standbys import Standby, StandbyState
 from backups.models.storage import (
     ProbeKind,
     SaturationWindow,
@@ -77,6 +79,8 @@ __all__ = [
     "JobState",
     "LossForecast",
     "MaintenanceWindow",
+    "ManifestJob",
+    "ManifestPart",
     "ObjectReading",
     "PolicyChange",
     "ProbeKind",
@@ -94,6 +98,8 @@ __all__ = [
     "RunbookTick",
     "SaturationWindow",
     "Silence",
+    "Standby",
+    "StandbyState",
     "StorageLocation",
     "StorageMeasurement",
     "StorageProbe",

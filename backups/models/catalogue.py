@@ -44,6 +44,9 @@ class Backup(models.Model):
     cluster_bytes = models.BigIntegerField()
     stored_bytes = models.BigIntegerField(null=True, blank=True)
     has_manifest = models.BooleanField(default=False)
+    # When it was recorded, where that was not when the backup was taken: what became of the bytes
+    # before is not known.
+    manifest_recorded_at = models.DateTimeField(null=True, blank=True)
     # How far the archived log leads on from it without a hole: so many segments, so many bytes as
     # they are stored, up to this moment (None if not even the backup itself is covered), and the
     # first one that is missing though later ones are there.

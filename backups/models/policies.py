@@ -61,6 +61,9 @@ class BackupPolicy(models.Model):
     full_due_at = models.DateTimeField(null=True, blank=True)
     incremental_due_at = models.DateTimeField(null=True, blank=True)
     drill_due_at = models.DateTimeField(null=True, blank=True)
+    # What a loss at its worst moment was last found to cost, and of what that was worked out:
+    # {"of": "...", "words": "...", "breaks": [...]}. It is worked out anew each hour.
+    standing = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

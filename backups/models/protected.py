@@ -1,5 +1,6 @@
 """What is protected: a cluster, and the customers' databases in it."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q, TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -22,10 +23,21 @@ class CheckDepth(TextChoices):
     QUICK = "QUICK", _("Quickly: the catalogue and what is small; no page checksums")
 
 
-class Database(models.Model):
-    """A PostgreSQL cluster to protect, and what its catalogue last said."""
+class RegisteredManager(models.Manager["Database"]):
+    """The databases that are registered: what is not any more is found by its history alone."""
 
-    name = models.CharField(max_length=60, unique=True)
+    def get_queryset(self) -> models.QuerySet["Database"]:
+        return super().get_queryset().filter(unregistered_at=None)
+
+
+class Database(models.Model):
+    """A PostgreSQL cluster to protect, and what its catalogue last said.
+
+    One that was unregistered stays as a row, so that its restores and drills keep their name; only
+    ``everything`` finds it. Its name and its archive may be registered again.
+    """
+
+    name = models.CharField(max_length=60)
     engine = models.CharField(max_length=20, choices=EngineName, default=EngineName.BARMAN_CLOUD)
     host = models.CharField(max_length=200)
     port = models.PositiveIntegerField(default=5432)
@@ -46,17 +58,38 @@ class Database(models.Model):
     backup_stale_after = models.DurationField(null=True, blank=True)
     proof_stale_after = models.DurationField(null=True, blank=True)
     registered_at = models.DateTimeField()
+    # Since when nothing watches it any more, and who said so; None while it is registered.
+    unregistered_at = models.DateTimeField(null=True, blank=True)
+    unregistered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     # The catalogue as it was last read: between these two moments it can be restored.
     synced_at = models.DateTimeField(null=True, blank=True)
+    # When the listing of its own storage began by which its objects were last looked for.
+    listed_at = models.DateTimeField(null=True, blank=True)
     earliest_restorable_at = models.DateTimeField(null=True, blank=True)
     latest_restorable_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RegisteredManager()
+    everything = models.Manager["Database"]()
 
     class Meta:
         constraints = [
             is_known("database", "engine", EngineName),
             is_known("database", "check_depth", CheckDepth),
             models.UniqueConstraint(
-                name="database_has_its_own_archive", fields=["storage", "archive_name"]
+                name="database_has_its_own_name",
+                fields=["name"],
+                condition=Q(unregistered_at=None),
+                violation_error_message=_("A database of this name is registered already."),
+            ),
+            models.UniqueConstraint(
+                name="database_has_its_own_archive",
+                fields=["storage", "archive_name"],
+                condition=Q(unregistered_at=None),
+                violation_error_message=_(
+                    "Another database has an archive of this name in this storage location."
+                ),
             ),
             models.CheckConstraint(
                 name="database_names_its_password",
@@ -84,13 +117,21 @@ class Tenant(models.Model):
     database = models.ForeignKey(Database, on_delete=models.PROTECT, related_name="tenants")
     # The name of the database in the cluster; customers see the code.
     name = models.CharField(max_length=63)
-    public_code = models.CharField(max_length=40, unique=True)
+    public_code = models.CharField(max_length=40)
     # Lower comes back first.
     priority = models.PositiveSmallIntegerField(default=100)
     registered_at = models.DateTimeField()
+    # Since when its database is registered no more: its turns in restores stay on record.
+    unregistered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                name="tenant_has_its_own_code",
+                fields=["public_code"],
+                condition=Q(unregistered_at=None),
+                violation_error_message=_("A tenant with this public code is registered already."),
+            ),
             models.UniqueConstraint(
                 name="tenant_is_once_in_its_database", fields=["database", "name"]
             ),

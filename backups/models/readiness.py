@@ -1,5 +1,6 @@
 """Whether a database would come back: what each check found, and what a loss would cost now."""
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -40,6 +41,50 @@ class BackupCheckName(TextChoices):
     WEATHER = "WEATHER", _("Storage gives what it used to")
     DRILL = "DRILL", _("Drill is recent and passed")
     POLICY = "POLICY", _("Policy stands, workarounds are reviewed")
+
+    def called(self, state: str) -> str:
+        """Return how a finding is called: by what is wrong, unless nothing is.
+
+        The label alone would read, in a subject at night, as if all were well.
+        """
+        label = str(self.label)
+        if state == CheckState.OK:
+            return label
+        if state == CheckState.UNKNOWN:
+            return f"not known: {label[0].lower()}{label[1:]}?"
+        grave = _GRAVE.get(self) if state == CheckState.CRITICAL else None
+        return grave or _TROUBLE[self]
+
+
+# Where the gravest is another thing than what is only warned of.
+_GRAVE = {
+    BackupCheckName.CONTENT: "an object is damaged",
+    BackupCheckName.DRILL: "the last drill failed",
+}
+_TROUBLE = {
+    BackupCheckName.FULL_FRESH: "no full backup is fresh enough",
+    BackupCheckName.SCHEDULE: "the schedule is not kept",
+    BackupCheckName.LOG_WHOLE: "the archived log has a gap",
+    BackupCheckName.LOG_FRESH: "the log is not archived in time",
+    BackupCheckName.SIZE: "a backup is not of the usual size",
+    BackupCheckName.DURATION: "a backup did not take the usual time",
+    BackupCheckName.OBJECTS: "an object is missing or changed",
+    BackupCheckName.CONTENT: "content was not compared in time",
+    BackupCheckName.ENCRYPTION: "not encrypted as the policy says",
+    BackupCheckName.RETENTION: "not kept as the policy says",
+    BackupCheckName.REPLICA: "the replica is damaged, incomplete or behind",
+    BackupCheckName.CREDENTIALS: "the storage refuses the keys, or they end soon",
+    BackupCheckName.CLOCK: "the clocks differ",
+    BackupCheckName.TARGETS: "a recovery target is not ready",
+    BackupCheckName.FORECAST: "it would not be back within the objective",
+    BackupCheckName.WEATHER: "the storage gives less when it is needed",
+    BackupCheckName.DRILL: "no recent drill proves what would be restored",
+    BackupCheckName.POLICY: "the policy does not stand, or a review is due",
+}
+
+
+# In the evidence: when what a check goes by was last asked of the storage.
+_SOURCES = ("storage_listed_at", "storage_read_at", "storage_probed_at", "archive_read_at")
 
 
 def _by_gravity() -> Case:
@@ -90,6 +135,19 @@ class BackupCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_name_display()}: {self.get_state_display()}"
+
+    @property
+    def title(self) -> str:
+        """What was found, as staff call it: what is wrong, unless nothing is."""
+        return BackupCheckName(self.name).called(self.state)
+
+    @property
+    def source(self) -> tuple[str, datetime] | None:
+        """What of the storage itself it goes by, and when that was asked; None if of nothing."""
+        for name in _SOURCES:
+            if said := self.evidence.get(name):
+                return name.removesuffix("_at").replace("_", " "), datetime.fromisoformat(said)
+        return None
 
 
 class BackupCheckChange(models.Model):

@@ -1,8 +1,9 @@
 """Restores: where to, to which moment, how far, and what each attempt came to."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q, TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +33,7 @@ class RestorePoint(TextChoices):
     LATEST = "LATEST", _("The latest that is archived")
     MOMENT = "MOMENT", _("A moment")
     BACKUP = "BACKUP", _("The end of one backup")
+    HERE = "HERE", _("What the standby has")
 
 
 class RestoreStrategy(TextChoices):
@@ -74,16 +76,8 @@ class RecoveryTarget(models.Model):
     server_version = models.PositiveIntegerField(null=True, blank=True)
     write_bytes_per_second = models.FloatField(null=True, blank=True)
     # What holds the place, in a stable word: "", "running", "foreign", "ours" (a restore that has
-    # stopped), "port", "programs", "disk".
+    # stopped), "standby", "port", "programs", "disk".
     occupied_by = models.CharField(max_length=20, blank=True)
-    # The database of which a standby is kept warm here: restored, and replaying what is archived.
-    keeps_warm = models.ForeignKey(
-        Database, on_delete=models.PROTECT, null=True, blank=True, related_name="standbys"
-    )
-    # Up to when it has replayed, and when that was seen; why it does not, if it does not.
-    warm_until_at = models.DateTimeField(null=True, blank=True)
-    warm_seen_at = models.DateTimeField(null=True, blank=True)
-    warm_trouble = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [
@@ -176,6 +170,12 @@ class RestoreJob(LeasedJob):
     accepted_because = models.CharField(max_length=1000, blank=True)
     # Made for a drill: its directory stays the restore's own, and is taken away once it has proven.
     is_scratch = models.BooleanField(default=False)
+    # Made for a standby: it ends when its backup is unpacked, and the directory stays its own.
+    is_base = models.BooleanField(default=False)
+    # The restore that made the base of the standby which this one brings up.
+    continues = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="continued_by"
+    )
 
     objects = RestoreJobQuerySet.as_manager()
 
@@ -223,6 +223,8 @@ class RestoreJob(LeasedJob):
         ]
 
     def __str__(self) -> str:
+        if self.is_base:
+            return f"Restore {self.pk} (base of a standby)"
         return f"Restore {self.pk} (drill)" if self.is_scratch else f"Restore {self.pk}"
 
     @property
@@ -246,6 +248,37 @@ class RestoreJob(LeasedJob):
     def is_to_pause(self, at: datetime) -> bool:
         """Whether a pause of it is due."""
         return self.pause_at is not None and self.pause_at <= at
+
+    def pause_stage(self, *, at: datetime) -> str:
+        """Return what becomes of its pause: planned, comes to rest, rests, goes on, changes plan.
+
+        Empty without one.
+        """
+        # A change of plan makes its worker pause for a moment that is over at once.
+        goes_on = self.resume_at is not None and self.resume_at <= at
+        if self.state == JobState.PAUSED:
+            return "goes on" if goes_on else "rests"
+        if self.pause_at is None or self.state not in (JobState.QUEUED, JobState.RUNNING):
+            return ""
+        if self.pause_at > at:
+            return "planned"
+        return "changes plan" if goes_on else "comes to rest"
+
+    @property
+    def has_eta(self) -> bool:
+        """Whether its end can be told: it advances, and waits for nothing.
+
+        What was foreseen before a wait says nothing of an end that nobody knows now. Of one that
+        ``is_silent`` nothing is to be told either.
+        """
+        is_at_work = self.state == JobState.RUNNING and not self.waiting_for
+        return is_at_work and self.eta_low_at is not None and self.eta_high_at is not None
+
+    def is_silent(self, *, at: datetime) -> bool:
+        """Whether its worker should have been heard of by now."""
+        silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
+        heard_at = self.heartbeat_at if self.state == JobState.RUNNING else None
+        return heard_at is not None and at - heard_at > silence
 
 
 class RestoreStep(models.Model):

@@ -31,6 +31,8 @@ class StorageLocation(models.Model):
     provider = models.CharField(max_length=60, blank=True)
     # Until when the keys are valid, where whoever made them has said so.
     credentials_expire_at = models.DateTimeField(null=True, blank=True)
+    # Its keys are only to read: nothing is ever written there, and that is no fault.
+    is_read_only = models.BooleanField(default=False)
     # The zone of whoever runs it: its nights are looked for in it.
     tz = models.CharField(max_length=64, default="UTC")
     # When it was last probed, and from when on it may be again: of two beats, one does it.

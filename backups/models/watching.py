@@ -105,10 +105,11 @@ class BackupAlert(models.Model):
         return self.words
 
     @property
-    def about_label(self) -> str:
-        """What it is about, as staff call it."""
-        known = {str(value): str(label) for value, label in BackupCheckName.choices}
-        return known.get(self.about, self.about)
+    def title(self) -> str:
+        """What is wrong, as staff call it."""
+        if self.about not in BackupCheckName.values:
+            return self.about
+        return BackupCheckName(self.about).called(self.state)
 
 
 class Silence(models.Model):
