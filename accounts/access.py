@@ -34,7 +34,7 @@ def staff_required(
         request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
     ) -> R | HttpResponseRedirect:
         if not request.user.is_authenticated:
-            return redirect_to_login(_page_of(request))
+            return redirect_to_login(page_of(request))
         if not actor(request).is_staff:
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -48,8 +48,11 @@ def actor(request: HttpRequest) -> User:
     return request.user
 
 
-def _page_of(request: HttpRequest) -> str:
-    """Return the address to go on at: a browser that is sent to a deed's finds an error there."""
+def page_of(request: HttpRequest) -> str:
+    """Return the address to go on at: a browser that is sent to a deed's finds an error there.
+
+    Empty where there is no page of ours behind what was asked.
+    """
     if request.method in _READS:
         return request.get_full_path()
     asked_from = request.headers.get("Referer", "")
@@ -69,11 +72,13 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _is_page(path: str) -> bool:
-    """Whether an address can be read, as far as decorators say."""
+    """Whether an address can be read, as far as its view and decorators say."""
     try:
         view: Any = resolve(path).func
     except Resolver404:
         return False
+    if view_class := getattr(view, "view_class", None):
+        return "get" in view_class.http_method_names
     while view is not None:
         # Django keeps nowhere else what require_http_methods was given.
         closed_over = inspect.getclosurevars(view).nonlocals if inspect.isfunction(view) else {}

@@ -51,7 +51,8 @@ def calmed(
     It is given anew, rounded outward, when it has passed, when the forecast leaves it by more than
     the allowance, and, at another phase or after half an hour, also when the forecast leaves it at
     all or has become narrower by more than that. It never begins before the minute that runs: of
-    a range that stands, the part that has passed is left out.
+    a range that stands, the part that has passed is left out, and the minute that runs with it
+    unless the forecast begins there.
     """
     low_at = max(low_at, at)
     step = _step(high_at - at)
@@ -61,7 +62,7 @@ def calmed(
     fresh = Given(low_at=begins_at, high_at=_up(high_at, step), given_at=at, phase=phase)
     if given is None or at > given.high_at:
         return fresh
-    if given.low_at < _down(at, _MINUTE):
+    if given.low_at <= _down(at, _MINUTE):
         given = replace(given, low_at=min(begins_at, given.high_at))
     outside = max(given.low_at - low_at, high_at - given.high_at)
     allowed = allowance(given.high_at, at=at, least=step)

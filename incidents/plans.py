@@ -1,13 +1,19 @@
-"""What else happens when an update is published: kept with it while it waits."""
+"""What else happens when an update is published: kept with it while it waits, or proposed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from incidents.values import ComponentStatus, When
+from incidents.models import Incident
+from incidents.values import ComponentStatus, Severity, When
 
 _MINUTE = timedelta(minutes=1)
+# How the components of an incident that is this grave are likely to be.
+LIKELY = {
+    Severity.SEV1: ComponentStatus.MAJOR_OUTAGE,
+    Severity.SEV2: ComponentStatus.PARTIAL_OUTAGE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,18 @@ class UpdatePlan:
         """Return the times that it promises as such, and that can pass while it waits."""
         next_at = When(at=self.next_update_at) if self.next_update_at else None
         return [when for when in (next_at, self.eta) if when is not None]
+
+
+def likely_states(incident: Incident) -> dict[int, ComponentStatus]:
+    """Return how its components that show as working are likely to be, by id: as its severity says.
+
+    Nothing for one that is less grave.
+    """
+    status = LIKELY.get(Severity(incident.severity))
+    if status is None:
+        return {}
+    working = incident.components.filter(status=ComponentStatus.OPERATIONAL, is_group=False)
+    return dict.fromkeys(working.values_list("pk", flat=True), status)
 
 
 def _written(at: datetime | None) -> str | None:

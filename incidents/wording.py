@@ -45,12 +45,20 @@ UPDATES = {
         "Bringing the data back has stopped before its end. Nothing that had arrived is lost. "
         "Our engineers are on it, and we will say here how it goes on."
     ),
+    "restore_deciding": _(
+        "{counted} are back and have been checked. The rest has newer work in it, and is kept as "
+        "it is until our team has decided what becomes of that."
+    ),
+    "restore_deciding_unchecked": _(
+        "{counted} are back, and could not be checked in full. The rest has newer work in it, and "
+        "is kept as it is until our team has decided what becomes of that."
+    ),
     "restore_cancelled": _(
         "We have ended this way of bringing the data back. We will say here how it goes on."
     ),
     "restore_paused": _(
         "Bringing the data back is paused for now. What has arrived is kept, and the work goes on "
-        "from there. We will say here when it does."
+        "from there. {resumes}"
     ),
     "restore_pivoted": _(
         "We have changed the way in which the data comes back. Everything up to {data_until} is to "
@@ -106,6 +114,8 @@ NAMES = {
     "data_until": _("the moment up to which everything is, or will be, back"),
     "attempts": _("which attempt this is"),
     "amount": _("how much has been brought back"),
+    "counted": _("how many are back, of how many"),
+    "resumes": _("a sentence with when work that is paused goes on"),
     "checks": _("what was looked at in what came back, and found well"),
     "begins": _("when a maintenance is planned to begin"),
     "ends": _("until when a maintenance is planned"),
@@ -118,10 +128,17 @@ ENTRIES = {
     "restore_waiting": _("The storage does not answer. Waiting, with what has arrived."),
     "restore_held": _("The restore is held up in: {phase}. What has arrived is kept."),
     "restore_resumed": _("The restore goes on, with what has arrived: {phase}."),
-    "restore_paused": _("The restore is paused in: {phase}. What has arrived is kept."),
+    "restore_paused": _("The restore is paused in: {phase}. What has arrived is kept. {resumes}"),
     "restore_pivoted": _("Change of plan: everything up to {data_until} shall come back."),
     "restore_phase_done": _("Done: {phase}. {amount}"),
     "restore_failed": _("The restore stopped in: {phase}. It can go on from there."),
+    "restore_deciding": _(
+        "Back and checked: {counted}. The rest took writes since, and waits for a decision."
+    ),
+    "restore_deciding_unchecked": _(
+        "Back, not checked in full: {counted}. The rest took writes since, and waits for a "
+        "decision."
+    ),
     "restore_cancelled": _("The restore was ended early, and its target cleared."),
     "restore_reopened": _(
         "Open again and checked, with everything up to {data_until}. {checks} What was written "
@@ -265,6 +282,23 @@ def eta_words(low: datetime | None, high: datetime | None, zone: tzinfo) -> str:
     low, high = outward(low, high)
     return gettext("We expect to be done between {start} and {end}.").format(
         start=spoken.moment_within(low, zone), end=spoken.moment_within(high, zone)
+    )
+
+
+def counted_words(done: int, total: int | None, unit: str) -> str:
+    """Return how much is done, and of how much if that is known."""
+    if not total:
+        return amount_words(done, unit)
+    figures = {"done": spoken.amount(done, unit), "total": spoken.amount(total, unit)}
+    return gettext("%(done)s of %(total)s") % figures
+
+
+def resume_words(at: datetime | None, zone: tzinfo) -> str:
+    """Return a sentence that says when work that is paused goes on, as far as that is known."""
+    if at is None:
+        return gettext("We will say here when it does.")
+    return gettext("It is planned to go on at {moment}.").format(
+        moment=spoken.moment_within(at, zone)
     )
 
 

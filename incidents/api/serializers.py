@@ -81,6 +81,14 @@ def _exists(name: str) -> None:
         raise serializers.ValidationError(str(fault)) from fault
 
 
+def _component_statuses(**kwargs: Any) -> serializers.DictField:
+    return serializers.DictField(
+        child=serializers.ChoiceField(choices=ComponentStatus.choices),
+        help_text="Status by the component's public id.",
+        **{"default": dict} | kwargs,
+    )
+
+
 class DeclareSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=140)
     severity = serializers.ChoiceField(choices=Severity.choices)
@@ -92,6 +100,7 @@ class DeclareSerializer(serializers.Serializer[Any]):
         help_text="What customers are told at once, if anything.",
     )
     started_at = serializers.DateTimeField(default=None, allow_null=True)
+    component_statuses = _component_statuses()
     dedup_key = serializers.CharField(default="", allow_blank=True, max_length=200)
     kind = serializers.ChoiceField(
         choices=[IncidentKind.LIVE, IncidentKind.DRILL], default=IncidentKind.LIVE
@@ -110,6 +119,27 @@ class DeclareSerializer(serializers.Serializer[Any]):
     deliver_notifications = serializers.BooleanField(
         default=True, help_text="Whether those who follow the page are sent the body."
     )
+
+    def validate_component_statuses(self, value: dict[str, str]) -> dict[int, ComponentStatus]:
+        """Turn public ids into ours.
+
+        :raises ValidationError: if there is no component with such an id
+        """
+        return components_by_our_id(value)
+
+
+class ReopenSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300)
+    component_statuses = _component_statuses(default=None, allow_null=True)
+
+    def validate_component_statuses(
+        self, value: dict[str, str] | None
+    ) -> dict[int, ComponentStatus] | None:
+        """Turn public ids into ours; None for how the components were until the end.
+
+        :raises ValidationError: if there is no component with such an id
+        """
+        return None if value is None else components_by_our_id(value)
 
 
 class AddEntrySerializer(serializers.Serializer[Any]):
@@ -152,11 +182,7 @@ class PostUpdateSerializer(serializers.Serializer[Any]):
     body = serializers.CharField(max_length=LONGEST_TEXT)
     phase = serializers.ChoiceField(choices=Phase.choices)
     next_update_at = serializers.DateTimeField(default=None, allow_null=True)
-    component_statuses = serializers.DictField(
-        child=serializers.ChoiceField(choices=ComponentStatus.choices),
-        default=dict,
-        help_text="Status by the component's public id.",
-    )
+    component_statuses = _component_statuses()
     idempotency_key = serializers.CharField(default="", allow_blank=True, max_length=200)
     deliver_notifications = serializers.BooleanField(
         default=True, help_text="Whether those who follow the page are sent it."

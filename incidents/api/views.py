@@ -19,6 +19,7 @@ from incidents.api.serializers import (
     EntrySerializer,
     IncidentSerializer,
     PostUpdateSerializer,
+    ReopenSerializer,
     UpdateSerializer,
     warnings_of,
 )
@@ -43,15 +44,17 @@ class IncidentViewSet(viewsets.ReadOnlyModelViewSet[Incident]):
     def create(self, request: Request) -> Response:
         """Declare an incident."""
         asked = _checked(DeclareSerializer(data=request.data))
-        started_at = asked.pop("started_at")
+        started_at, components = asked.pop("started_at"), asked.pop("component_statuses")
         incident = operations.declare_incident(
             **asked,
+            components=components,
             started=When(at=started_at) if started_at else None,
             at=timezone.now(),
             author=_author(request),
             source=Source.API,
         )
-        return Response(IncidentSerializer(incident).data, status=status.HTTP_201_CREATED)
+        said = IncidentSerializer(incident).data | {"warnings": warnings_of(incident)}
+        return Response(said, status=status.HTTP_201_CREATED)
 
     @action(detail=False, methods=["post"])
     def backfill(self, request: Request) -> Response:
@@ -63,6 +66,18 @@ class IncidentViewSet(viewsets.ReadOnlyModelViewSet[Incident]):
             source=Source.API,
         )
         return Response(IncidentSerializer(incident).data, status=status.HTTP_201_CREATED)
+
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Open it again: its components are as they were until its end, unless said otherwise."""
+        incident = operations.reopen_incident(
+            **_checked(ReopenSerializer(data=request.data)),
+            incident_id=self.get_object().pk,
+            at=timezone.now(),
+            author=_author(request),
+        )
+        said = IncidentSerializer(incident).data | {"warnings": warnings_of(incident)}
+        return Response(said)
 
     @action(detail=True, methods=["get", "post"])
     def entries(self, request: Request, pk: str) -> Response:

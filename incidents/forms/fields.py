@@ -298,6 +298,13 @@ class ComponentsForm(DeskForm):
             if self.cleaned_data.get(name)
         }
 
+    @property
+    def leaves_all_working(self) -> bool:
+        """Whether all that the incident is about shows as working behind this, as now."""
+        chosen = set(map(str, self.component_statuses.values())) - {ComponentStatus.OPERATIONAL}
+        shown = {row.status for row in self._rows.values() if row.pk in self.affected}
+        return not chosen and shown <= {ComponentStatus.OPERATIONAL}
+
     def chosen_components(self) -> list[tuple[str, ComponentStatus]]:
         """Return the names and states of what was chosen. Valid forms only."""
         names = {row.pk: full_name(row) for row in self._rows.values()}

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.forms.fields import ComponentsForm, DeskForm, LocalTimeField
 from incidents.forms.messages import MessageForm
 from incidents.models import Incident
 from incidents.values import (
@@ -104,7 +104,11 @@ class DeclareForm(MessageForm):
         ],
         initial=IncidentKind.LIVE,
     )
+    works = forms.BooleanField(label=_("It affects no component"), required=False)
     parent = forms.CharField(required=False, max_length=30, widget=forms.HiddenInput)
+
+    # Whether somebody has to say that no component suffers, since customers would read so.
+    asks_works = False
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -130,6 +134,32 @@ class DeclareForm(MessageForm):
         if started and started > self.now:
             raise forms.ValidationError(gettext("This is still to come. When did it begin?"))
         return started
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if not self.may_have_blanks:
+            self._ask_what_suffers()
+        return cleaned
+
+    def _ask_what_suffers(self) -> None:
+        """Ask before customers read that something is wrong while no component shows it."""
+        said = self.cleaned_data
+        self.asks_works = bool(
+            self._rows
+            and not self.component_statuses
+            and said.get("body")
+            and said.get("severity") != Severity.SEV4
+            and said.get("visibility") == Visibility.PUBLIC
+            and said.get("kind") == IncidentKind.LIVE
+        )
+        if self.asks_works and not said.get("works"):
+            self.add_error(
+                "works",
+                gettext(
+                    "The page would say that all works. Choose what suffers, or say that no "
+                    "component does."
+                ),
+            )
 
     @property
     def zone_names(self) -> list[str]:
@@ -234,15 +264,43 @@ class CloseForm(DeskForm):
         help_text=_("Stands on the timeline: “The probe itself was down.”"),
     )
 
+    def __init__(self, *args: Any, is_for_customers: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_for_customers:
+            self.fields["reason"].label = gettext("Why it is a false alarm")
 
-class ReopenForm(DeskForm):
+
+class ReopenForm(ComponentsForm):
+    """Why an incident is not over, and how its components are."""
+
     ids = "reopen"
+    unchanged = _("As it is")
 
     reason = forms.CharField(
-        label=_("Why it is not over"),
-        max_length=300,
-        help_text=_("Stands on the timeline. Tell customers with the next update."),
+        label=_("Why it is not over"), max_length=300, help_text=_("Stands on the timeline.")
     )
+    works = forms.BooleanField(label=_("Reopen it with all components operational"), required=False)
+
+    # Whether somebody has to say that all components work, since customers would read so.
+    asks_works = False
+
+    def __init__(self, *args: Any, may_all_work: bool = True, **kwargs: Any) -> None:
+        """``may_all_work``: whether to leave all components as working is not asked about."""
+        super().__init__(*args, **kwargs)
+        self.may_all_work = may_all_work
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        self.asks_works = bool(self._rows and not self.may_all_work and self.leaves_all_working)
+        if self.asks_works and not self.cleaned_data.get("works"):
+            self.add_error(
+                "works",
+                gettext(
+                    "The page would say that all works. Choose how the components suffer, or say "
+                    "that it is meant so."
+                ),
+            )
+        return cleaned
 
 
 class PolicyForm(DeskForm):

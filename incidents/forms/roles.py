@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from incidents.forms.fields import DeskForm, LocalTimeField
+from incidents.forms.fields import DeskForm, LocalTimeField, tell_zone
 from incidents.forms.learning import PersonField
 from incidents.models import Incident, RoleAssignment
 from incidents.queries import named_incident
@@ -51,12 +51,12 @@ class PartingForm(DeskForm):
     resting_until_at = LocalTimeField(label=_("Not to be woken before"), required=False)
 
     def __init__(self, *args: Any, tz: str, now: datetime, **kwargs: Any) -> None:
+        """``tz`` is the zone in which the time is typed."""
         super().__init__(*args, **kwargs)
         self.now = now
+        here = tell_zone(self, tz)
         rest = self.fields["resting_until_at"]
-        assert isinstance(rest, LocalTimeField)
-        rest.tz = tz
-        rest.help_text = gettext("In %s. Empty: they can be asked at any time.") % tz
+        rest.help_text = gettext("In %s. Empty: they can be asked at any time.") % here
 
     def clean_resting_until_at(self) -> datetime | None:
         until: datetime | None = self.cleaned_data["resting_until_at"]
@@ -129,10 +129,9 @@ class CorrectRoleForm(DeskForm):
         )
         super().__init__(*args, **kwargs)
         self._before = assignment
+        here = tell_zone(self, tz)
         for name in ("from_at", "until_at"):
-            field = self.fields[name]
-            assert isinstance(field, LocalTimeField)
-            field.tz, field.help_text = tz, gettext("In %s.") % tz
+            self.fields[name].help_text = gettext("In %s.") % here
         if assignment.until_at is None:
             # What is still held is ended by handing it over.
             del self.fields["until_at"]

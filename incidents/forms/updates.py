@@ -157,9 +157,7 @@ class UpdateForm(MessageForm):
 
     def _ask_whether_all_works(self) -> None:
         """Ask before a grave incident goes out while every component of it shows as working."""
-        chosen = set(map(str, self.component_statuses.values())) - {ComponentStatus.OPERATIONAL}
-        shown = {row.status for row in self._rows.values() if row.pk in self.affected}
-        self.asks_works = not chosen and shown == {ComponentStatus.OPERATIONAL}
+        self.asks_works = self.leaves_all_working
         if (
             self.asks_works
             and self.cleaned_data.get("phase") != Phase.MONITORING

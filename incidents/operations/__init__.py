@@ -200,7 +200,7 @@ from incidents.operations.rules import (
     reset_rules,
     set_rules,
 )
-from incidents.operations.states import holders
+from incidents.operations.states import before_its_end, holders
 from incidents.operations.templates import (
     TemplateIsEmpty,
     TemplateNameTaken,
@@ -215,6 +215,7 @@ from incidents.operations.tenants import (
     register_tenant,
     register_tenants,
     remove_tenant,
+    remove_tenants,
     renew_lookup_code,
     report_tenants,
 )
@@ -348,6 +349,7 @@ __all__ = [
     "approve_update",
     "assign_role",
     "backfill_incident",
+    "before_its_end",
     "beyond_history",
     "cancel_maintenance",
     "clear_unused_files",
@@ -406,6 +408,7 @@ __all__ = [
     "remove_notice_channel",
     "remove_parent",
     "remove_tenant",
+    "remove_tenants",
     "renew_lookup_code",
     "renew_signing_key",
     "renew_token",

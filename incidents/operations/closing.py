@@ -45,8 +45,14 @@ def close_untold(*, incident_id: int, reason: str, at: datetime, author: User | 
             raise IncidentResolved
         if incident.published_at is not None:
             raise ToldAlready
-        words = gettext("Closed without telling customers: %s") % reason.strip()
-        resolve_untold(incident, at=at, author=author, words=words, tags=[FALSE_ALARM])
+        # Where they never were to hear of it, that they did not is no news.
+        words = (
+            gettext("Closed without telling customers: %s")
+            if incident.is_for_customers
+            else gettext("Closed as a false alarm: %s")
+        )
+        said = words % reason.strip()
+        resolve_untold(incident, at=at, author=author, words=said, tags=[FALSE_ALARM])
         announce(incident_id)
     return incident
 

@@ -109,7 +109,7 @@ def unmark_duplicate(*, incident_id: int, at: datetime, author: User | None) -> 
         _note(original, words % called(incident), tags=[_TAG], at=at, author=author)
         text = gettext("Not a duplicate of %s after all") % called(original)
         if incident.is_resolved and _mark_has_closed(incident):
-            reopen_in(incident, text, at=at, author=author)
+            reopen_in(incident, text, at=at, author=author, component_statuses={})
         else:
             incident.duplicate_of = None
             incident.save(update_fields=["duplicate_of"])

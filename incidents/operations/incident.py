@@ -24,7 +24,7 @@ from incidents.operations.record import (
     refuse_outdated,
 )
 from incidents.operations.roles import restart_roles
-from incidents.operations.states import change_components
+from incidents.operations.states import before_its_end, change_components
 from incidents.operations.updates import (
     move_phase,
     post_status_update,
@@ -238,9 +238,17 @@ def resolve_incident(
 
 
 def reopen_incident(
-    *, incident_id: int, reason: str, at: datetime, author: User | None
+    *,
+    incident_id: int,
+    reason: str,
+    at: datetime,
+    author: User | None,
+    component_statuses: Mapping[int, ComponentStatus] | None = None,
 ) -> Incident:
     """Open a resolved incident again. Customers who were told of it hear so.
+
+    ``component_statuses`` are those of components from now on, by id; None for how they were until
+    its end (see ``before_its_end``). They show at once, with the word that it is open again.
 
     :raises NotResolved: if it is open
     :raises AlreadyDeclared: if another open incident has its ``dedup_key`` by now
@@ -249,11 +257,26 @@ def reopen_incident(
         incident = lock_incident(incident_id)
         if not incident.is_resolved:
             raise NotResolved
-        reopen_in(incident, gettext("Reopened: %s") % reason, at=at, author=author)
+        if component_statuses is None:
+            component_statuses = before_its_end(incident)
+        reopen_in(
+            incident,
+            gettext("Reopened: %s") % reason,
+            at=at,
+            author=author,
+            component_statuses=component_statuses,
+        )
     return incident
 
 
-def reopen_in(incident: Incident, text: str, *, at: datetime, author: User | None) -> None:
+def reopen_in(
+    incident: Incident,
+    text: str,
+    *,
+    at: datetime,
+    author: User | None,
+    component_statuses: Mapping[int, ComponentStatus],
+) -> None:
     """Open a locked incident that is resolved again, in the caller's transaction.
 
     Whoever held a role holds it again, and was not on duty in between. What is open is no
@@ -283,8 +306,11 @@ def reopen_in(incident: Incident, text: str, *, at: datetime, author: User | Non
             phase=Phase.INVESTIGATING,
             at=at,
             author=author,
-            component_statuses={},
+            component_statuses=component_statuses,
         )
+    elif incident.moves_components:
+        change_components(component_statuses, at=at)
+        incident.components.add(*component_statuses)
     announce(incident.pk)
 
 

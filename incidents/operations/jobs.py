@@ -22,7 +22,9 @@ from incidents.models import (
 from incidents.operations.drafts import draft_status_update
 from incidents.operations.promises import open_promise
 from incidents.operations.updates import publish_in
+from incidents.plans import UpdatePlan, likely_states
 from incidents.values import (
+    ComponentStatus,
     EntryKind,
     Phase,
     ProgressPolicy,
@@ -121,7 +123,8 @@ def tell(
 ) -> StatusUpdate | None:
     """Publish an update in the job's name, or keep it as a draft where staff want that.
 
-    The same key again tells nothing: None.
+    If it is the first that customers read, it brings states of components, unless staff have set
+    some. The same key again tells nothing: None.
     """
     if incident.is_resolved or incident.updates.filter(idempotency_key=key).exists():
         return None
@@ -129,6 +132,7 @@ def tell(
     phase = Phase.MONITORING if code in _FINISHED else Phase(incident.phase)
     if phase == Phase.INVESTIGATING:
         phase = Phase.IDENTIFIED
+    states = _first_states(incident, phase)
     if incident.progress_policy == ProgressPolicy.DRAFT:
         return draft_status_update(
             incident_id=incident.pk,
@@ -137,6 +141,7 @@ def tell(
             phase=phase,
             at=at,
             author=None,
+            plan=UpdatePlan(component_statuses=states),
             author_label=report.title,
             idempotency_key=key,
         )
@@ -147,10 +152,23 @@ def tell(
         phase=phase,
         at=at,
         author=None,
-        component_statuses={},
+        component_statuses=states,
         author_label=report.title,
         idempotency_key=key,
     )
+
+
+def _first_states(incident: Incident, phase: Phase) -> dict[int, ComponentStatus]:
+    """Return the states that a job's first word to customers brings, by the component's id.
+
+    Nobody is there to choose them. Where staff have said of one how it is, that stands for all.
+    """
+    is_first = incident.published_at is None and incident.is_for_customers
+    if not (is_first and incident.moves_components) or phase == Phase.MONITORING:
+        return {}
+    if incident.components.exclude(status=ComponentStatus.OPERATIONAL).exists():
+        return {}
+    return likely_states(incident)
 
 
 def _somebody_elses_stands(incident: Incident, key: str) -> bool:

@@ -39,6 +39,8 @@ class JobEvent(TextChoices):
     REOPENED = "restore_reopened"
     FINISHED = "restore_finished"
     CANCELLED = "restore_cancelled"
+    # All that nobody has to decide about is back.
+    DECIDING = "restore_deciding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,7 @@ class Progress:
     ``subject`` is what comes back, as the source calls it; nobody is shown it. ``is_checked``
     says that all of it was looked at, and is asked at the end, as ``has_kept`` is: that newer
     work of somebody's was kept in place of what came back. ``looked`` says what the checks were.
+    ``resumes_at`` is when a job that is paused goes on by itself, if it does.
     """
 
     phase: ProgressPhase
@@ -70,6 +73,7 @@ class Progress:
     looked: Looked | None = None
     is_one_by_one: bool = False
     has_kept: bool = False
+    resumes_at: datetime | None = None
 
 
 def report_progress(
@@ -130,7 +134,7 @@ def report_event(
         )
         if event in {JobEvent.FINISHED, JobEvent.REOPENED}:
             jobs.meet_eta(incident, key, at=at, settled_by=entry)
-        elif event in {JobEvent.FAILED, JobEvent.CANCELLED, JobEvent.PAUSED, JobEvent.PIVOTED}:
+        elif event in _HALTED:
             jobs.withdraw_eta(incident, key, at=at, settled_by=entry)
         if _is_news(incident, key, event, number):
             jobs.tell(incident, report, code, figures, key=external_id, at=at)
@@ -138,6 +142,14 @@ def report_event(
     return entry
 
 
+# After these nobody can say when the job ends.
+_HALTED = {
+    JobEvent.FAILED,
+    JobEvent.CANCELLED,
+    JobEvent.PAUSED,
+    JobEvent.PIVOTED,
+    JobEvent.DECIDING,
+}
 _OUTCOME = {
     JobEvent.ATTEMPT_FAILED: Outcome.FAILED,
     JobEvent.FAILED: Outcome.FAILED,
@@ -150,7 +162,10 @@ _OUTCOME = {
 def _code(event: JobEvent, progress: Progress) -> str:
     if event == JobEvent.FINISHED and progress.has_kept:
         return "restore_finished_apart" + ("" if progress.is_checked else "_unchecked")
-    if event in {JobEvent.FINISHED, JobEvent.REOPENED} and not progress.is_checked:
+    if (
+        event in {JobEvent.FINISHED, JobEvent.REOPENED, JobEvent.DECIDING}
+        and not progress.is_checked
+    ):
         return f"{event.value}_unchecked"
     return event.value
 
@@ -163,7 +178,7 @@ def _is_news(incident: Incident, key: str, event: JobEvent, number: int) -> bool
         # All data is back only when the last restore says so, and what failed came back later.
         reports = incident.progress_reports
         return not (reports.at_work().exists() or reports.in_want().exists())
-    if event in {JobEvent.FAILED, JobEvent.CANCELLED, JobEvent.PAUSED, JobEvent.PIVOTED}:
+    if event in _HALTED:
         # Customers were not told of a restore that never began.
         began = f"{key}:{JobEvent.STARTED.value}:"
         return incident.entries.filter(external_id__startswith=began).exists()
@@ -215,5 +230,7 @@ def _figures(incident: Incident, progress: Progress) -> dict[str, str]:
         "data_until": wording.horizon_words(progress.data_until_at, tz),
         "attempts": str(progress.attempts),
         "amount": wording.amount_words(progress.done, progress.unit),
+        "counted": wording.counted_words(progress.done, progress.total, progress.unit),
         "checks": wording.checks_words(progress.looked),
+        "resumes": wording.resume_words(progress.resumes_at, tz),
     }

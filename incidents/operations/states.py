@@ -5,10 +5,20 @@ from datetime import datetime
 
 from django.db.models import F, OuterRef, Q, Subquery
 
-from incidents.models import Component, ComponentChange, Incident, StatusUpdate
+from incidents.models import Component, ComponentChange, Incident, StatusInterval, StatusUpdate
 from incidents.operations.history import move_component
 from incidents.operations.maintenance.record import worked_on
-from incidents.values import ComponentStatus, ImpactKind, Source, UpdateState, Visibility
+from incidents.values import (
+    ComponentStatus,
+    ImpactKind,
+    Phase,
+    Source,
+    UpdateState,
+    Visibility,
+)
+
+# That a maintenance was at work then says nothing of now.
+_NO_TROUBLE = (ComponentStatus.OPERATIONAL, ComponentStatus.UNDER_MAINTENANCE)
 
 
 def change_components(
@@ -42,6 +52,28 @@ def repaired(
     repaired = dict.fromkeys(own, ComponentStatus.OPERATIONAL)
     repaired |= dict.fromkeys(own & worked_on(), ComponentStatus.UNDER_MAINTENANCE)
     return repaired | dict(asked)
+
+
+def before_its_end(incident: Incident) -> dict[int, ComponentStatus]:
+    """Return how a resolved incident's components were until its end, by id.
+
+    That is what suffered then and shows as working now; what somebody has said otherwise of since
+    then stays out.
+    """
+    last = incident.updates.published().filter(
+        phase=Phase.RESOLVED, published_at=incident.resolved_at
+    )
+    if word := last.newest_first().first():
+        were = dict(word.component_changes.values_list("component", "old_status"))
+    else:
+        # It ended without a word.
+        ended = StatusInterval.objects.filter(
+            component__in=incident.components.all(), ended_at=incident.resolved_at
+        )
+        were = dict(ended.values_list("component", "status"))
+    suffered = {pk: status for pk, status in were.items() if status not in _NO_TROUBLE}
+    works = Component.objects.filter(pk__in=suffered, status=ComponentStatus.OPERATIONAL)
+    return {pk: ComponentStatus(suffered[pk]) for pk in works.values_list("pk", flat=True)}
 
 
 def holders(incident: Incident) -> dict[int, list[Incident]]:

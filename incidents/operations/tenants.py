@@ -89,11 +89,20 @@ def remove_tenant(*, key: str) -> bool:
 
     Its address leads nowhere from now on.
     """
+    return bool(remove_tenants(keys=[key]))
+
+
+def remove_tenants(*, keys: Sequence[str]) -> int:
+    """Forget tenants and all that they were told; return how many were known.
+
+    Their addresses lead nowhere from now on.
+    """
     with transaction.atomic():
-        removed, _by_model = Tenant.objects.filter(key=key).delete()
+        _all, by_model = Tenant.objects.filter(key__in=keys).delete()
+        removed = by_model.get(Tenant._meta.label, 0)
         if removed:
-            _announce(1)
-    return bool(removed)
+            _announce(removed)
+    return removed
 
 
 def report_tenants(*, key: str, tenants: Sequence[TenantNews], at: datetime) -> int:

@@ -1,13 +1,9 @@
 """How components are likely to be when customers hear first, and whether that is said."""
 
 from incidents.models import Incident
+from incidents.plans import LIKELY, likely_states
 from incidents.values import ComponentStatus, Phase, Severity
 
-# What is proposed of the components of an incident that is this grave.
-_PROPOSED = {
-    Severity.SEV1: ComponentStatus.MAJOR_OUTAGE,
-    Severity.SEV2: ComponentStatus.PARTIAL_OUTAGE,
-}
 _UNMENDED = (Phase.INVESTIGATING, Phase.IDENTIFIED)
 _NEWEST = 2
 
@@ -18,11 +14,9 @@ def proposed_states(incident: Incident) -> dict[int, ComponentStatus]:
     Before the first word of a grave incident, and again once it is reopened: for those of its
     components that show as working. Nothing for an incident that customers do not see.
     """
-    status = _PROPOSED.get(Severity(incident.severity))
-    if status is None or not begins(incident):
+    if Severity(incident.severity) not in LIKELY or not begins(incident):
         return {}
-    working = incident.components.filter(status=ComponentStatus.OPERATIONAL, is_group=False)
-    return dict.fromkeys(working.values_list("pk", flat=True), status)
+    return likely_states(incident)
 
 
 def begins(incident: Incident) -> bool:
@@ -41,6 +35,6 @@ def shows_as_working(incident: Incident) -> bool:
     return (
         incident.is_public
         and incident.phase in _UNMENDED
-        and Severity(incident.severity) in _PROPOSED
+        and Severity(incident.severity) in LIKELY
         and not incident.components.exclude(status=ComponentStatus.OPERATIONAL).exists()
     )

@@ -98,6 +98,8 @@ def _figures(incident: Incident, report: ProgressReport) -> dict[str, str]:
         "eta": wording.eta_words(report.eta_low_at, report.eta_high_at, tz),
         "data_until": wording.horizon_words(report.data_until_at, tz),
         "amount": wording.amount_words(report.done, report.unit),
+        # The report does not keep it; the next update of the job itself names it.
+        "resumes": wording.resume_words(None, tz),
     }
 
 

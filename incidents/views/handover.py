@@ -13,7 +13,7 @@ from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import DeskRules, Incident
-from incidents.views import desk, page, panels
+from incidents.views import desk, looks, page, panels
 
 _INVALID = 422
 
@@ -22,11 +22,9 @@ _INVALID = 422
 def hand_over(request: HttpRequest, pk: int) -> HttpResponse:
     """Show all that whoever takes over must know, and hand roles over."""
     incident, reader = _incident(request, pk), actor(request)
-    now = timezone.now()
+    now, tz = timezone.now(), looks.look_at(request, incident).tz
     shown = queries.handover_of(incident, reader=reader, at=now)
-    form = forms.HandoverForm(
-        desk.posted(request), held=shown.held, reader=reader, tz=incident.tz, now=now
-    )
+    form = forms.HandoverForm(desk.posted(request), held=shown.held, reader=reader, tz=tz, now=now)
     if request.method == "POST" and form.is_valid():
         try:
             operations.hand_over(
@@ -44,12 +42,13 @@ def hand_over(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             _say(request, form.cleaned_data["holder"], reader)
             return redirect("incidents:incident-handover", pk=pk)
-    return render(
+    answer = render(
         request,
         "incidents/incident_handover.html",
-        {"form": form, **_page(incident, shown, reader)},
+        {"form": form, "tz": tz, **_page(incident, shown, reader)},
         status=_INVALID if form.errors else 200,
     )
+    return looks.remember_zone(request, answer)
 
 
 def _incident(request: HttpRequest, pk: int) -> Incident:
@@ -62,7 +61,6 @@ def _page(incident: Incident, shown: queries.Handover, reader: User) -> dict[str
         "incident": incident,
         "shown": shown,
         "now": now,
-        "tz": incident.tz,
         "age": now - incident.started_at if incident.started_at else None,
         "duty_limit": DeskRules.objects.in_force().duty_limit,
         "due": page.falling_due(shown.promises, now=now),

@@ -1,7 +1,7 @@
 """The page of an incident, and the deeds on an incident as a whole."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from accounts.models import User
 from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Incident
+from incidents.plans import LIKELY
 from incidents.values import (
     ComponentStatus,
     IncidentKind,
@@ -277,7 +278,8 @@ def resolve_incident(request: HttpRequest, pk: int) -> HttpResponse:
                     request, _("%s is open until the last word is approved.") % incident.ref
                 )
             return redirect(incident)
-    return _end(request, incident, form, forms.CloseForm())
+    closing = forms.CloseForm(is_for_customers=incident.is_for_customers)
+    return _end(request, incident, form, closing)
 
 
 def _end(
@@ -303,7 +305,7 @@ def _end(
 def close_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """End an incident of which customers were never told, without a word to them."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
-    form = forms.CloseForm(request.POST)
+    form = forms.CloseForm(request.POST, is_for_customers=incident.is_for_customers)
     if form.is_valid():
         try:
             operations.close_untold(
@@ -315,7 +317,12 @@ def close_incident(request: HttpRequest, pk: int) -> HttpResponse:
         except Refused as refusal:
             messages.error(request, str(refusal))
         else:
-            messages.success(request, _("%s is closed. Customers read nothing.") % incident.ref)
+            words = (
+                _("%s is closed. Customers read nothing.")
+                if incident.is_for_customers
+                else _("%s is closed as a false alarm.")
+            )
+            messages.success(request, words % incident.ref)
         return redirect(incident)
     last_word = forms.ResolveForm(
         components=incident.components.in_tree(),
@@ -345,6 +352,23 @@ def reopen(form: forms.ReopenForm, *, incident_id: int, author: User) -> Inciden
         reason=form.cleaned_data["reason"],
         at=timezone.now(),
         author=author,
+        # What stands in the form is what was read: nothing is added to it behind its back.
+        component_statuses=form.component_statuses,
+    )
+
+
+def reopen_form(
+    incident: Incident, data: QueryDict | None = None, *, may_all_work: bool = False
+) -> forms.ReopenForm:
+    """Return the form of a reopening, with components as they were until the incident's end."""
+    is_grave = Severity(incident.severity) in LIKELY
+    before = operations.before_its_end(incident) if incident.is_resolved else {}
+    return forms.ReopenForm(
+        data,
+        components=queries.component_tree() if incident.moves_components else (),
+        affected=incident.components.values_list("pk", flat=True),
+        initial={f"component_{pk}": status for pk, status in before.items()},
+        may_all_work=may_all_work or not (is_grave and incident.is_public),
     )
 
 
@@ -352,28 +376,24 @@ def reopen(form: forms.ReopenForm, *, incident_id: int, author: User) -> Inciden
 def reopen_incident(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask why it is not over, and open the incident again."""
     incident = get_object_or_404(Incident.objects.seen_by(actor(request)), pk=pk)
-    form = forms.ReopenForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = reopen_form(incident, desk.posted(request))
+    if form.is_bound and form.is_valid():
         try:
             reopen(form, incident_id=pk, author=actor(request))
         except Refused as refusal:
             form.add_error(None, desk.refused(refusal))
         else:
-            messages.success(request, _("%s is open again. Tell customers.") % incident.ref)
+            words = (
+                _("%s is open again, and customers read so. Tell them more soon.")
+                if incident.is_public
+                else _("%s is open again.")
+            )
+            messages.success(request, words % incident.ref)
             return redirect(incident)
     return render(
         request,
-        "incidents/deed.html",
-        {
-            "incident": incident,
-            "form": form,
-            "title": _("Reopen %s") % incident.ref,
-            "explanation": _("The incident goes back to “Investigating” at once, for all to see."),
-            "label": _("Reopen"),
-            # Customers who were told of it hear so.
-            "preview": "statuspage:preview-reopen" if incident.published_at else "",
-            "pk": pk,
-        },
+        "incidents/incident_reopen.html",
+        {"incident": incident, "form": form},
         status=_INVALID if form.errors else 200,
     )
 

@@ -34,7 +34,11 @@ def people(incident: Incident, reader: User, *, now: datetime) -> dict[str, Any]
     on_duty = queries.on_duty(rows, at=until, limit=limit)
     by_person = {each.person.pk: each for each in on_duty}
     seats = [_seat(role, rows, by_person, reader, now=now) for role in Role]
+    has_commander = any(seat.held for seat in seats if seat.role == Role.COMMANDER)
     return {
+        # Whether something is to be done about them now.
+        "is_pressing": not incident.is_resolved
+        and (not has_commander or any(each.is_long for each in on_duty)),
         "seats": seats,
         "past_roles": [row for row in reversed(rows) if row.until_at is not None],
         "on_duty": on_duty,

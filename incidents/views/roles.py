@@ -13,7 +13,7 @@ from incidents import forms, operations, queries
 from incidents.errors import Refused
 from incidents.models import Incident, RoleAssignment
 from incidents.values import Role
-from incidents.views import desk, page
+from incidents.views import desk, looks, page
 
 _INVALID = 422
 
@@ -66,7 +66,8 @@ def take_role(request: HttpRequest, pk: int) -> HttpResponse:
 def leave_role(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask what whoever comes next must know, and leave the role empty."""
     row = _assignment(request, pk)
-    form = forms.PartingForm(desk.posted(request), tz=row.incident.tz, now=timezone.now())
+    tz = looks.look_at(request, row.incident).tz
+    form = forms.PartingForm(desk.posted(request), tz=tz, now=timezone.now())
     if request.method == "POST" and form.is_valid():
         try:
             operations.leave_role(
@@ -82,11 +83,12 @@ def leave_role(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.warning(request, _("%s: empty now.") % row.get_role_display())
             return redirect(_place(row.incident))
-    return render(
+    answer = render(
         request,
         "incidents/deed.html",
         {
             "incident": row.incident,
+            "tz": tz,
             "form": form,
             "title": _("Leave a role empty: %s") % row.get_role_display(),
             "explanation": _(
@@ -97,6 +99,7 @@ def leave_role(request: HttpRequest, pk: int) -> HttpResponse:
         },
         status=_INVALID if form.errors else 200,
     )
+    return looks.remember_zone(request, answer)
 
 
 @require_POST
@@ -122,7 +125,8 @@ def undo_role(request: HttpRequest, pk: int) -> HttpResponse:
 def correct_role(request: HttpRequest, pk: int) -> HttpResponse:
     """Correct from when until when somebody held a role; show what it said before."""
     row = _assignment(request, pk)
-    form = forms.CorrectRoleForm(desk.posted(request), assignment=row, tz=row.incident.tz)
+    tz = looks.look_at(request, row.incident).tz
+    form = forms.CorrectRoleForm(desk.posted(request), assignment=row, tz=tz)
     if request.method == "POST" and form.is_valid():
         from_at = form.moment("from_at")
         assert from_at is not None
@@ -140,17 +144,19 @@ def correct_role(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The times are corrected. What they were is kept."))
             return redirect(_place(row.incident))
-    return render(
+    answer = render(
         request,
         "incidents/role_correct.html",
         {
             "incident": row.incident,
+            "tz": tz,
             "assignment": row,
             "form": form,
             "revisions": queries.revisions(row).select_related("replaced_by"),
         },
         status=_INVALID if form.errors else 200,
     )
+    return looks.remember_zone(request, answer)
 
 
 def _assignment(request: HttpRequest, pk: int) -> RoleAssignment:

@@ -20,6 +20,7 @@ _EXAMPLE = {
     "attempts": "2",
     "amount": "38.2 GB",
     "checks": _("Every table was counted. Every page was read."),
+    "resumes": _("It is planned to go on at 12 January 18:24 UTC."),
     "begins": "14 January 02:00 UTC",
     "ends": "14 January 04:00 UTC",
 }

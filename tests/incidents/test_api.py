@@ -3,7 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from incidents.models import Incident
+from incidents.models import Component, Incident
 from tests.factories import NOON, ComponentFactory, IncidentFactory, ResponderFactory
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,73 @@ def test_an_incident_is_declared_written_down_and_told(api: APIClient) -> None:
     assert "We know the cause." in texts
     component.refresh_from_db()
     assert component.status == "major_outage"
+
+
+def test_a_declaration_says_what_suffers_or_is_warned(api: APIClient) -> None:
+    component = ComponentFactory.create()
+    said = {"title": "Down", "severity": "sev1", "body": "We are on it."}
+
+    warned = api.post(ADDRESS, said, format="json").json()
+    whole = said | {"component_statuses": {component.public_id: "major_outage"}}
+    declared = api.post(ADDRESS, whole, format="json").json()
+
+    assert [warning["code"] for warning in warned["warnings"]] == ["shows-as-working"]
+    assert declared["warnings"] == []
+    component.refresh_from_db()
+    assert component.status == "major_outage"
+
+
+class TestReopening:
+    def _over(self, api: APIClient, component: Component) -> str:
+        declared = api.post(
+            ADDRESS,
+            {"title": "Down", "severity": "sev1", "body": "We are on it.",
+             "component_statuses": {component.public_id: "partial_outage"}},
+            format="json",
+        )  # fmt: skip
+        address = f"{ADDRESS}{declared.json()['id']}/"
+        api.post(f"{address}updates/", {"body": "Over.", "phase": "resolved"}, format="json")
+        component.refresh_from_db()
+        assert component.status == "operational"
+        return address
+
+    @pytest.mark.parametrize(
+        ("asked", "status", "warnings"),
+        [
+            (None, "partial_outage", []),
+            ("major_outage", "major_outage", []),
+            ("", "operational", ["shows-as-working"]),
+        ],
+    )
+    def test_brings_states_with_it(
+        self, api: APIClient, asked: str | None, status: str, warnings: list[str]
+    ) -> None:
+        component = ComponentFactory.create()
+        address = self._over(api, component)
+        said: dict[str, object] = {"reason": "It is back."}
+        if asked is not None:
+            said["component_statuses"] = {component.public_id: asked} if asked else {}
+
+        answer = api.post(f"{address}reopen/", said, format="json")
+
+        component.refresh_from_db()
+        assert (answer.status_code, answer.json()["phase"]) == (200, "investigating")
+        assert [warning["code"] for warning in answer.json()["warnings"]] == warnings
+        assert component.status == status
+
+    def test_is_refused_where_it_cannot_be(self, api: APIClient) -> None:
+        address = f"{ADDRESS}{IncidentFactory.create().pk}/reopen/"
+
+        still_open = api.post(address, {"reason": "?"}, format="json")
+        nowhere = api.post(
+            address, {"reason": "?", "component_statuses": {"nope": "operational"}}, format="json"
+        )
+
+        assert (still_open.status_code, still_open.json()["code"]) == (409, "not-resolved")
+        assert api.post(address, {}, format="json").json() == {
+            "reason": ["This field is required."]
+        }
+        assert nowhere.status_code == 400
 
 
 def test_an_entry_may_bring_its_evidence(api: APIClient) -> None:

@@ -75,6 +75,18 @@ class TestStands:
                 assert found.low_at <= found.high_at
                 assert (found.low_at.second, found.high_at.second) == (0, 0)
 
+    def test_the_minute_that_runs_is_left_out_unless_the_forecast_begins_there(self) -> None:
+        at = NOON + HOUR + timedelta(seconds=27)
+
+        near = Given(low_at=at - timedelta(seconds=27), high_at=at + 4 * MINUTE, given_at=at,
+                     phase="fetch")  # fmt: skip
+        high_at = at + 3 * MINUTE
+
+        later = calmed(near, low_at=at + 2 * MINUTE, high_at=high_at, phase="fetch", at=at)
+        now = calmed(near, low_at=at, high_at=high_at, phase="fetch", at=at)
+
+        assert (later.low_at, now.low_at) == (NOON + 62 * MINUTE, NOON + HOUR)
+
     def test_one_that_lay_wholly_before_the_forecast_keeps_its_order(self) -> None:
         at = NOON + 115 * MINUTE
 

@@ -144,7 +144,9 @@ class TestAfterReopening:
         operations.resolve_incident(
             incident_id=incident.pk, body="Over.", at=timezone.now(), author=responder
         )
-        desk.post(_url("incident-reopen", incident.pk), {"reason": "It is down again."})
+        # Nobody knew how it was.
+        unknown = {"reason": "It is down again.", "works": "on"}
+        desk.post(_url("incident-reopen", incident.pk), unknown)
 
         page = _page(desk, incident)
 

@@ -8,11 +8,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from incidents import forms, operations
 from incidents.models import ActionItem, Impact, Incident, RootCause, StatusUpdate
 from incidents.plans import UpdatePlan
 from incidents.values import CauseKind, ImpactKind, Phase, PromiseKind, When
-from tests.factories import HOUR, NOON
+from tests.factories import HOUR, NOON, ResponderFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -202,3 +203,58 @@ class TestTheHourThatComesTwice:
 
         desk.post(_url("impact-record", incident.pk), typed | {"began_at_which": "second"})
         assert Impact.objects.get().at == SECOND
+
+
+class TestPeople:
+    def test_a_handover_is_read_and_typed_in_the_zone_of_the_reader(
+        self, desk: Client, incident: Incident, responder: User
+    ) -> None:
+        held = incident.roles.get()
+        address = _url("incident-handover", incident.pk)
+
+        page = desk.get(f"{address}?tz={TOKYO}").content.decode()
+
+        assert _shown(held.from_at + timedelta(hours=9)) in page
+        assert "In Asia/Tokyo. Empty:" in page
+        assert '<a href="?tz=UTC">UTC</a>' in page
+        desk.post(
+            address,
+            {
+                "roles": held.pk,
+                "holder": ResponderFactory.create(username="olive").pk,
+                "resting_until_at": "2100-01-13T06:00",
+                "in_zone": TOKYO,
+            },
+        )
+        held.refresh_from_db()
+        assert held.resting_until_at == datetime(2100, 1, 12, 21, 0, tzinfo=UTC)
+
+    def test_so_are_the_times_of_a_role_and_what_they_were(
+        self, desk: Client, incident: Incident, hour: datetime
+    ) -> None:
+        held = incident.roles.get()
+        held.from_at = hour
+        held.save()
+        address = _url("role-correct", held.pk)
+        typed = {"from_at": f"{hour + timedelta(hours=8):%Y-%m-%dT%H:%M}", "in_zone": TOKYO}
+
+        form = desk.get(f"{address}?tz={TOKYO}").content.decode()
+        assert f'value="{hour + timedelta(hours=9):%Y-%m-%dT%H:%M}"' in form
+        desk.post(address, typed)
+
+        held.refresh_from_db()
+        assert held.from_at == hour - HOUR
+        before = hour + timedelta(hours=9)
+        assert f"{before.day} {before:%b %Y, %H:%M}" in desk.get(address).content.decode()
+
+    def test_so_is_the_rest_of_whoever_leaves_a_role(
+        self, desk: Client, incident: Incident
+    ) -> None:
+        held = incident.roles.get()
+        address = _url("role-leave", held.pk)
+
+        assert "In Asia/Tokyo." in desk.get(f"{address}?tz={TOKYO}").content.decode()
+        desk.post(address, {"resting_until_at": "2100-01-13T06:00", "in_zone": TOKYO})
+
+        held.refresh_from_db()
+        assert held.resting_until_at == datetime(2100, 1, 12, 21, 0, tzinfo=UTC)

@@ -1,13 +1,16 @@
 """What a job pushes: one report, sparse updates, promises kept in its name."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from incidents import operations, queries
-from incidents.models import Incident, ProgressReport, UpdateTemplate
+from incidents.models import Component, Incident, ProgressReport, UpdateTemplate
 from incidents.operations import JobEvent, Progress
 from incidents.values import (
+    ComponentStatus,
+    IncidentKind,
     Looked,
     Phase,
     ProgressPhase,
@@ -15,9 +18,11 @@ from incidents.values import (
     ProgressState,
     PromiseKind,
     PromiseOutcome,
+    Severity,
+    Visibility,
     When,
 )
-from tests.factories import HOUR, MINUTE, NOON, IncidentFactory
+from tests.factories import HOUR, MINUTE, NOON, ComponentFactory, IncidentFactory
 from tests.incidents.promised import open_promise
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +65,82 @@ def _event(incident: Incident, event: JobEvent, progress: Progress, *, number: i
 
 def _told(incident: Incident) -> list[str]:
     return [update.body for update in incident.updates.published().newest_first()]
+
+
+class TestTheFirstWordToCustomers:
+    """Nobody is there to say how components are: the job's own first update does."""
+
+    def _begin(self, *, is_slow: bool = False, **fields: object) -> Component:
+        slow, works = ComponentStatus.DEGRADED_PERFORMANCE, ComponentStatus.OPERATIONAL
+        tours: Component = ComponentFactory.create(status=slow if is_slow else works)
+        incident = IncidentFactory.create(untold=True, **{"severity": Severity.SEV1} | fields)
+        incident.components.set([tours])
+        _event(incident, JobEvent.STARTED, HALF)
+        tours.refresh_from_db()
+        return tours
+
+    @pytest.mark.parametrize(
+        ("severity", "status"),
+        [
+            (Severity.SEV1, ComponentStatus.MAJOR_OUTAGE),
+            (Severity.SEV2, ComponentStatus.PARTIAL_OUTAGE),
+            (Severity.SEV3, ComponentStatus.OPERATIONAL),
+        ],
+    )
+    def test_says_what_the_severity_implies(
+        self, severity: Severity, status: ComponentStatus
+    ) -> None:
+        tours = self._begin(severity=severity)
+
+        assert tours.status == status
+        update = Incident.objects.get().updates.published().get()
+        said = list(update.component_changes.values_list("new_status", flat=True))
+        assert said == ([] if severity == Severity.SEV3 else [status])
+
+    def test_leaves_what_staff_have_said(self) -> None:
+        assert self._begin(is_slow=True).status == ComponentStatus.DEGRADED_PERFORMANCE
+
+    @pytest.mark.parametrize(
+        "kept_apart",
+        [
+            {"visibility": Visibility.INTERNAL},
+            {"visibility": Visibility.PRIVATE},
+            {"kind": IncidentKind.DRILL},
+        ],
+    )
+    def test_says_nothing_where_customers_read_nothing(self, kept_apart: dict[str, Any]) -> None:
+        assert self._begin(**kept_apart).status == ComponentStatus.OPERATIONAL
+
+    def test_says_it_once(self) -> None:
+        tours = self._begin()
+        operations.set_component_status(
+            component_id=tours.pk, status=ComponentStatus.OPERATIONAL, at=NOON + MINUTE
+        )
+
+        _event(Incident.objects.get(), JobEvent.WAITING, HALF)
+
+        tours.refresh_from_db()
+        assert tours.status == ComponentStatus.OPERATIONAL
+
+    def test_of_a_restore_that_is_over_says_nothing_of_an_outage(self) -> None:
+        incident = IncidentFactory.create(untold=True, severity=Severity.SEV1)
+        tours = ComponentFactory.create()
+        incident.components.set([tours])
+
+        _event(incident, JobEvent.FINISHED, replace(HALF, state=ProgressState.SUCCEEDED))
+
+        tours.refresh_from_db()
+        assert tours.status == ComponentStatus.OPERATIONAL
+
+    def test_goes_with_the_draft_where_staff_look_at_it_first(self) -> None:
+        tours = self._begin(progress_policy=ProgressPolicy.DRAFT)
+        assert tours.status == ComponentStatus.OPERATIONAL
+        draft = Incident.objects.get().updates.get()
+
+        operations.publish_draft(update_id=draft.pk, at=NOON + MINUTE, approver=None)
+
+        tours.refresh_from_db()
+        assert tours.status == ComponentStatus.MAJOR_OUTAGE
 
 
 class TestSeveralRestores:
