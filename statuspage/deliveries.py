@@ -14,7 +14,8 @@ from incidents.models import MaintenanceUpdate, StatusUpdate
 from incidents.values import IncidentKind, MaintenanceState, Phase, Visibility, zone
 from notifications import outbox
 from notifications.models import Channel, Delivery, DeliveryState
-from statuspage.documents.bodies import as_text, words_of
+from statuspage.documents.bodies import words_of
+from statuspage.documents.letters import as_letter
 from statuspage.documents.maintenance import window
 from statuspage.models import Announcement, Page, Subscriber
 from statuspage.publisher.scope import concerns, concerns_maintenance
@@ -165,7 +166,7 @@ def _message(update: StatusUpdate) -> _Message:
         path=f"/incidents/{incident.public_id}",
         label=str(Phase(update.phase).label),
         title=incident.title,
-        body=as_text(words_of(update)),
+        body=as_letter(words_of(update)),
     )
 
 
@@ -179,7 +180,7 @@ def _maintenance_message(update: MaintenanceUpdate, page: Page) -> _Message:
         label=str(MaintenanceState(update.state).label),
         title=maintenance.title,
         body=_("%(body)s\n\nPlanned time: %(window)s")
-        % {"body": as_text(words_of(update)), "window": strip_tags(stretch)},
+        % {"body": as_letter(words_of(update)), "window": strip_tags(stretch)},
     )
 
 

@@ -18,7 +18,7 @@ from incidents.models import Incident, Maintenance, MaintenanceUpdate, StatusUpd
 from incidents.models.updates import StatusUpdateQuerySet
 from incidents.values import UpdateState
 from incidents.views import maintenance, maintenance_deeds
-from incidents.views.incidents import declare, reopen, resolve
+from incidents.views.incidents import declare, reopen, reopen_form, resolve
 from incidents.views.telling import update_form
 from incidents.views.updates import correct, tell
 from statuspage.models import Page
@@ -92,8 +92,8 @@ def preview_resolution(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def preview_reopening(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the page with an incident that is open again."""
-    get_object_or_404(queries.incidents_seen_by(actor(request)), pk=pk)
-    form = forms.ReopenForm(request.POST)
+    incident = get_object_or_404(queries.incidents_seen_by(actor(request)), pk=pk)
+    form = reopen_form(incident, request.POST, may_all_work=True)
     return _preview(request, form, lambda author: reopen(form, incident_id=pk, author=author))
 
 

@@ -47,6 +47,18 @@ class TestQueueDeliveries:
         assert first.body.startswith("Looking.\nStill.\n")
         assert first.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
+    def test_is_read_without_marks(self) -> None:
+        add_subscriber(email="ada@example.com", at=NOON)
+        operations.declare_incident(
+            title="Tours", severity=Severity.SEV2, at=NOON, author=None,
+            body="We **know** it:\n\n- see [how](https://acme.example/how)\n- wait",
+        )  # fmt: skip
+
+        queue_deliveries(at=NOON + MINUTE)
+
+        letter = Delivery.objects.get().body
+        assert letter.startswith("We know it:\n\n- see how (https://acme.example/how)\n- wait\n\n")
+
     def test_one_who_comes_later_gets_what_comes_later(self) -> None:
         _declare()
         queue_deliveries(at=NOON + MINUTE)

@@ -7,7 +7,15 @@ import pytest
 
 from incidents import operations
 from incidents.models import Incident, SeverityRule
-from incidents.values import Confidence, ImpactKind, Phase, PromiseKind, Severity, When
+from incidents.values import (
+    ComponentStatus,
+    Confidence,
+    ImpactKind,
+    Phase,
+    PromiseKind,
+    Severity,
+    When,
+)
 from statuspage import publisher
 from tests.factories import HOUR, MINUTE, NOON, ResponderFactory
 from tests.statuspage.conftest import Visitor
@@ -76,3 +84,24 @@ def test_what_waits_for_approval_is_on_no_page(incident: Incident, visitor: Visi
     assert "Zzwaits." in page
     assert "Zzcopy" in page
     assert "Robin" not in page
+
+
+def test_a_reopening_never_leaves_a_page_on_which_all_works(
+    public_root: Path, visitor: Visitor
+) -> None:
+    tours = operations.add_component(name="Tours", at=NOON - HOUR)
+    incident = operations.declare_incident(
+        title="Tours are gone", severity=Severity.SEV1, at=NOON, author=None, body="We know.",
+        components={tours.pk: ComponentStatus.MAJOR_OUTAGE},
+    )  # fmt: skip
+    operations.resolve_incident(incident_id=incident.pk, body="Over.", at=NOON + HOUR, author=None)
+    publish(HOUR)
+    assert visitor.get("/api/v2/status.json").json["status"]["indicator"] == "none"
+
+    operations.reopen_incident(
+        incident_id=incident.pk, reason="again", at=NOON + 2 * HOUR, author=None
+    )
+    publish(2 * HOUR)
+
+    assert visitor.get("/api/v2/status.json").json["status"]["indicator"] == "critical"
+    assert "All Systems Operational" not in visitor.get("/").text
