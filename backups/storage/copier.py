@@ -8,10 +8,9 @@ destination, so that a death costs at most the parts that were under way.
 """
 
 import contextlib
-import hashlib
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backups.errors import (
@@ -21,18 +20,24 @@ from backups.errors import (
     ObjectMissing,
 )
 from backups.storage import uploads
-from backups.storage.etags import is_composite, may_speak
+from backups.storage.etags import is_composite, usual_parts
 from backups.storage.hashing import bare, digest_of
 from backups.storage.items import FetchItem
+from backups.storage.parts import (
+    PART_BYTES,
+    Large,
+    Wanted,
+    composite_of,
+    is_of_parts,
+    is_plain,
+    md5_of,
+    parts_like,
+    parts_of_etag,
+)
 from backups.storage.patience import Halted, Patience
 from backups.storage.s3 import Bucket
 from backups.storage.values import MIB, ObjectRef
 
-PART_BYTES = 16 * MIB
-# The source's own parts are kept up to this length: then both have the same ETag.
-LONGEST_KEPT_PART = 32 * MIB
-SHORTEST_PART = 5 * MIB
-MOST_PARTS = 10_000
 # Each reads a part, and then writes it. More were slower beside a server on the same machine.
 LANES = 6
 MEMORY_BYTES = 256 * MIB
@@ -51,15 +56,6 @@ class CopyUnsound(EngineFailed):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """One object to be copied, and the key that it is to have. Hashes as in ``FetchItem``."""
-
-    ref: ObjectRef
-    to: str
-    part_hashes: Sequence[str] = ()
-
-
 @dataclass(slots=True, kw_only=True)
 class Account:
     """What was done so far. ``left_out`` are the keys that were not copied, with the reasons."""
@@ -68,24 +64,6 @@ class Account:
     bytes: int = 0
     bytes_resumed: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
-
-
-def parts_like(ref: ObjectRef, first_part: int | None, hashed_bytes: int) -> int:
-    """Return how long the parts of a copy are to be.
-
-    As the source's were, so that ETags are the same, unless they are very long, or would cut
-    through the blocks that a manifest speaks of.
-    """
-    length = PART_BYTES
-    while ref.size > length * MOST_PARTS:
-        length *= 2
-    kept = first_part or 0
-    fits = SHORTEST_PART <= kept <= LONGEST_KEPT_PART and kept * MOST_PARTS >= ref.size
-    if fits and is_composite(ref.etag) and (not hashed_bytes or kept % hashed_bytes == 0):
-        parts = int(ref.etag.rpartition("-")[2])
-        if -(-ref.size // kept) == parts:
-            return kept
-    return length
 
 
 class Copier:
@@ -233,7 +211,7 @@ class Copier:
             return
         first = self._first_part(ref)
         length = parts_like(ref, first, hashed)
-        large = _Large(wanted, hashed, length, keeps_parts=length == first)
+        large = Large(wanted, hashed, length, keeps_parts=length == first)
         self._resume(large)
         if large.is_whole:
             # An earlier process brought all of it, and died before it could say so.
@@ -259,7 +237,7 @@ class Copier:
         except (EngineFailed, KeyError, ValueError):
             return None
 
-    def _resume(self, large: "_Large") -> None:
+    def _resume(self, large: Large) -> None:
         """Go on with the newest upload of this object whose parts fit, or begin one."""
         to = large.wanted.to
         found = self.patience.ask(
@@ -290,12 +268,12 @@ class Copier:
         ref, there = wanted.ref, self.destination
         with self._room(ref.size) as content:
             self._read(wanted, 0, content, hashed)
-            digest = _md5(content)
-            if _is_plain(ref.etag) and digest != ref.etag and not wanted.part_hashes:
+            digest = md5_of(content)
+            if not wanted.part_hashes and self._is_other(ref, content, digest):
                 # On the way, perhaps: once more.
                 self._read(wanted, 0, content, hashed)
-                digest = _md5(content)
-                if digest != ref.etag:
+                digest = md5_of(content)
+                if self._is_other(ref, content, digest):
                     raise ObjectDamaged(f"{ref.key}: not what its ETag says")
             self._stored_right(
                 wanted.to,
@@ -306,15 +284,29 @@ class Copier:
             )
         self._note(objects=1, amount=ref.size)
 
-    def _copy_part(self, large: "_Large", number: int) -> None:
+    def _is_other(self, ref: ObjectRef, content: bytearray, digest: str) -> bool:
+        """Whether these are other bytes than the source's ETag says; it may say nothing."""
+        if not is_composite(ref.etag):
+            return is_plain(ref.etag) and digest != ref.etag and self._speaks(ref)
+        if any(is_of_parts(content, ref.etag, each) for each in usual_parts(ref.size, ref.etag)):
+            return False
+        # Of other parts than is usual, or damaged.
+        first = self._first_part(ref) or max(ref.size, 1)
+        is_known = parts_of_etag(ref.etag) == -(-ref.size // first)
+        return is_known and not is_of_parts(content, ref.etag, first) and self._speaks(ref)
+
+    def _speaks(self, ref: ObjectRef) -> bool:
+        return not self.patience.ask(self.source, lambda: self.source.says_nothing(ref))
+
+    def _copy_part(self, large: Large, number: int) -> None:
         if large.is_given_up:
             return
         wanted, start = large.wanted, (number - 1) * large.part_bytes
         try:
             with self._room(large.length_of(number)) as content:
                 self._read(wanted, start, content, large.hashed)
-                digest = _md5(content)
-                etag = self._stored_right(
+                digest = md5_of(content)
+                stored = self._stored_right(
                     wanted.to,
                     content,
                     digest,
@@ -327,33 +319,45 @@ class Copier:
             large.is_given_up = True
             raise
         self._note(amount=large.length_of(number))
-        if large.took(number, etag, digest):
+        if large.took(number, stored, digest):
             self._complete(large)
 
-    def _complete(self, large: "_Large") -> None:
+    def _complete(self, large: Large) -> None:
         wanted, to = large.wanted, large.wanted.to
         etags = [large.etags[number] for number in range(1, large.parts + 1)]
-        said = _composite(etags)
-        if large.keeps_parts and said and said != wanted.ref.etag:
+        said = composite_of(etags) if large.etags_are_checksums else ""
+        if large.keeps_parts and said not in ("", wanted.ref.etag) and self._speaks(wanted.ref):
             self.patience.ask(
                 self.destination, lambda: uploads.abort(self.destination, to, large.upload)
             )
+            if large.is_resumed:
+                raise ObjectChanged(f"{to}: an upload of something else was under way")
             raise ObjectDamaged(f"{wanted.ref.key}: its parts are not what its ETag says")
-        self.patience.ask(
-            self.destination,
-            lambda: uploads.complete(self.destination, to, large.upload, etags),
-        )
-        found = self.patience.ask(
-            self.destination, lambda: uploads.metadata_of(self.destination, to)
-        )
+        found = self._put_together(large, etags, said)
         if found["size"] != str(wanted.ref.size):
             raise CopyUnsound(f"{to}: {found['size']} bytes, and not {wanted.ref.size}")
         if large.is_resumed and found.get(FROM_ETAG) != wanted.ref.etag:
             # Parts of something else that had this name: the next comparison copies it anew.
             raise ObjectChanged(f"{to}: an upload of something else was under way")
-        if not all(may_speak(each) for each in etags):
+        if not (said and found["etag"]):
             self._read_back(large, found["etag"])
         self._note(objects=1)
+
+    def _put_together(self, large: Large, etags: Sequence[str], said: str) -> Mapping[str, str]:
+        """Make the object out of its parts, and return what the destination says of it then."""
+        wanted, there = large.wanted, self.destination
+        try:
+            self.patience.ask(
+                there, lambda: uploads.complete(there, wanted.to, large.upload, etags)
+            )
+        except ObjectMissing:
+            # Where only the answer was lost, the object is there, and the upload no more.
+            found = self.patience.ask(there, lambda: uploads.metadata_of(there, wanted.to))
+            is_marked = found.get(FROM_ETAG) == wanted.ref.etag
+            if not (found["etag"] == said if said and found["etag"] else is_marked):
+                raise
+            return found
+        return self.patience.ask(there, lambda: uploads.metadata_of(there, wanted.to))
 
     # -- bytes
 
@@ -383,17 +387,15 @@ class Copier:
         store: Callable[[bytearray], uploads.Stored],
         *,
         reads_back: bool,
-    ) -> str:
-        """Store bytes until the storage says that it took these, and return their ETag there."""
+    ) -> uploads.Stored:
+        """Store bytes until the storage says that it took these, and return what it said."""
         for _try in range(TRIES):
             stored = self.patience.ask(self.destination, lambda: store(content))
-            if stored.etag == digest:
-                return stored.etag
-            if not _is_plain(stored.etag):
-                if not reads_back:
-                    return stored.etag or digest
-                if self._is_there(key, content):
-                    return stored.etag
+            if stored.is_checksum and is_plain(stored.etag):
+                if stored.etag == digest:
+                    return stored
+            elif not reads_back or self._is_there(key, content):
+                return stored
             self.patience.count("damaged_written_again")
         raise CopyUnsound(f"{key}: the destination took other bytes")
 
@@ -401,70 +403,20 @@ class Copier:
         there = self.patience.ask(self.destination, lambda: self.destination.read(key))
         return there == content
 
-    def _read_back(self, large: "_Large", etag: str) -> None:
+    def _read_back(self, large: Large, etag: str) -> None:
         """Read an object back where the destination's ETags say nothing of what it took."""
         ref = ObjectRef(key=large.wanted.to, size=large.wanted.ref.size, etag=etag)
-        for number, digest in sorted(large.digests.items()):
+        for number in range(1, large.parts + 1):
             with self._room(large.length_of(number)) as content:
                 start = (number - 1) * large.part_bytes
+                if number not in large.digests:
+                    # An earlier process brought it, and took with it what it knew.
+                    self._read(large.wanted, start, content, large.hashed)
+                    large.digests[number] = md5_of(content)
                 self.patience.fill(self.destination, ref, start, memoryview(content))
-                if _md5(content) != digest:
+                if md5_of(content) != large.digests[number]:
                     raise CopyUnsound(f"{ref.key}: other bytes from {start} on")
-
-
-@dataclass(slots=True, eq=False)
-class _Large:
-    """One object that is copied in parts."""
-
-    wanted: Wanted
-    hashed: int
-    part_bytes: int
-    # Its parts are the source's, so that the ETag of the whole is to be the same.
-    keeps_parts: bool
-    upload: str = ""
-    is_resumed: bool = False
-    is_given_up: bool = False
-    etags: dict[int, str] = field(default_factory=dict)
-    digests: dict[int, str] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def parts(self) -> int:
-        return -(-self.wanted.ref.size // self.part_bytes)
-
-    @property
-    def is_whole(self) -> bool:
-        return len(self.etags) == self.parts
-
-    def length_of(self, number: int) -> int:
-        start = (number - 1) * self.part_bytes
-        return max(min(self.part_bytes, self.wanted.ref.size - start), 0)
-
-    def missing(self) -> list[int]:
-        return [number for number in range(1, self.parts + 1) if number not in self.etags]
-
-    def took(self, number: int, etag: str, digest: str) -> bool:
-        """Note a part, and say whether it was the last one."""
-        with self._lock:
-            self.etags[number], self.digests[number] = etag, digest
-            return len(self.etags) == self.parts
 
 
 def _marks(ref: ObjectRef) -> dict[str, str]:
     return {FROM_ETAG: ref.etag} if ref.etag.isascii() and ref.etag.isprintable() else {}
-
-
-def _md5(content: bytes | bytearray) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _is_plain(etag: str) -> bool:
-    return may_speak(etag) and not is_composite(etag)
-
-
-def _composite(etags: Sequence[str]) -> str:
-    """Return the ETag that S3 makes of these parts' ETags; nothing if they are no checksums."""
-    if not all(_is_plain(each) for each in etags):
-        return ""
-    digests = b"".join(bytes.fromhex(each) for each in etags)
-    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(etags)}"

@@ -36,9 +36,16 @@ def agrees(descriptor: int, size: int, etag: str, part_bytes: int | None) -> boo
     # A storage that does not know partNumber tells the length of the whole.
     if part_bytes and -(-size // part_bytes) == parts:
         return _composite(descriptor, size, part_bytes) == etag
-    fitting = [mib * MIB for mib in _USUAL_MIB if -(-size // (mib * MIB)) == parts]
     # A guessed length proves something only if it comes out right.
+    fitting = usual_parts(size, etag)
     return True if any(_composite(descriptor, size, each) == etag for each in fitting) else None
+
+
+def usual_parts(size: int, etag: str) -> list[int]:
+    """Return the lengths of parts, of those that are common, from which such an ETag may come."""
+    found = _COMPOSITE.match(etag)
+    parts = int(found[1]) if found else 0
+    return [mib * MIB for mib in _USUAL_MIB if -(-size // (mib * MIB)) == parts]
 
 
 def may_speak(etag: str) -> bool:

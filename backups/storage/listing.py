@@ -22,6 +22,8 @@ from backups.storage.program import (
     HOPELESS_KINDS,
     REFUSED,
     REFUSED_KINDS,
+    by_hand,
+    place_given,
     source_of,
 )
 from backups.storage.sources import Sources
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = True
             sys.stdout.write(f"{ref.size:>14}  {ref.key}\n")
     except EngineFailed as failure:
-        _say(f"{failure.advice} ({failure})")
+        _say(by_hand(failure))
         if isinstance(failure, REFUSED_KINDS):
             return REFUSED
         return HOPELESS if isinstance(failure, HOPELESS_KINDS) else FAILED
@@ -89,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "bucket; 4 the keys are refused.",
     )
     parser.add_argument(
-        "--source", action="append", required=True, type=_place, metavar="URL,BUCKET[,PREFIX]",
+        "--source", action="append", required=True, type=place_given, metavar="URL,BUCKET[,PREFIX]",
         help="where to look, and how keys begin; again for a replica, the preferred one first",
     )  # fmt: skip
     parser.add_argument(
@@ -97,15 +99,6 @@ def _parser() -> argparse.ArgumentParser:
         help="how long to wait for a storage that does not answer (300)",
     )  # fmt: skip
     return parser
-
-
-def _place(text: str) -> tuple[str, str, str]:
-    url, bucket, prefix = [*text.split(",", 2), "", ""][:3]
-    if not url.startswith(("http://", "https://")) or not bucket:
-        raise argparse.ArgumentTypeError(
-            "give URL,BUCKET or URL,BUCKET,PREFIX, as https://host:9000,backups,pg/"
-        )
-    return url, bucket, prefix
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from backups.errors import ObjectDamaged, ObjectMissing, StorageUnavailable
@@ -34,6 +35,8 @@ class Manifest:
 
     objects: Mapping[str, ObjectRef]
     hashes: Mapping[str, Sequence[str]]
+    # In ISO 8601, where it was recorded long after the backup was taken; empty where it was not.
+    recorded_later_at: str = ""
 
     def hashes_of(self, ref: ObjectRef) -> Sequence[str]:
         """Return the blocks' hashes, or nothing if the manifest does not speak of this object."""
@@ -52,42 +55,72 @@ class Reader(Protocol):
     def read(self, key: str) -> bytes: ...
 
 
+class Ledger(Protocol):
+    """Keeps what was read of objects until the whole manifest is written."""
+
+    def recalled(self, ref: ObjectRef, block_bytes: int) -> Mapping[int, Sequence[str]]:
+        """Return the hashes of the parts that were read of just this object, by their starts."""
+
+    def note(self, ref: ObjectRef, start: int, block_bytes: int, hashes: Sequence[str]) -> None:
+        """Keep the hashes of a part."""
+
+    def write(self) -> None:
+        """Write down what is noted so far."""
+
+
 def manifest_key(bucket: Reader, server: str, backup_id: str) -> str:
     """Return where the manifest lies: beside barman's folders, which barman never lists."""
     return bucket.place.key("highwater", "manifests", server, f"{backup_id}.json")
 
 
-def record_manifest(bucket: Bucket, key: str, refs: Sequence[ObjectRef]) -> Iterator[Step]:
+def record_manifest(
+    bucket: Bucket,
+    key: str,
+    refs: Sequence[ObjectRef],
+    *,
+    ledger: Ledger | None = None,
+    recorded_at: datetime | None = None,
+) -> Iterator[Step]:
     """Read a backup's objects back once, and store what they hold.
+
+    What the ``ledger`` recalls is not read again. With ``recorded_at`` the manifest says that it
+    was recorded then, long after the backup was taken.
 
     :raises StorageUnavailable: if the storage does not answer for half an hour
     """
     # Readers of manifests, which are more and in a hurry, do not need it.
     from concurrent.futures import ThreadPoolExecutor, as_completed  # noqa: PLC0415 - see above
 
-    parts = [(ref, start) for ref in refs for start in range(0, max(ref.size, 1), PART_BYTES)]
     total = sum(ref.size for ref in refs)
     block_bytes = _block_bytes(total)
-    hashes: dict[str, dict[int, list[str]]] = {ref.key: {} for ref in refs}
-    done = 0
+    hashes: dict[str, dict[int, Sequence[str]]] = {
+        ref.key: dict(ledger.recalled(ref, block_bytes)) if ledger else {} for ref in refs
+    }
+    parts = [(ref, start) for ref in refs for start in range(0, max(ref.size, 1), PART_BYTES)]
+    unread = [(ref, start) for ref, start in parts if start not in hashes[ref.key]]
+    done = total - sum(min(PART_BYTES, ref.size - start) for ref, start in unread)
     pool = ThreadPoolExecutor(4, thread_name_prefix="manifest")
     try:
         waiting = {
             pool.submit(_hash, bucket, ref, start, block_bytes): (ref, start)
-            for ref, start in parts
+            for ref, start in unread
         }
         for future in as_completed(waiting):
-            ref, start = waiting[future]
+            ref, start = waiting.pop(future)
             hashes[ref.key][start] = future.result()
-            done = min(done + PART_BYTES, total)
+            if ledger:
+                ledger.note(ref, start, block_bytes, hashes[ref.key][start])
+            done += min(PART_BYTES, ref.size - start)
             yield Step(done=done, total=total)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        if ledger:
+            ledger.write()
     entries = [
         _entry(ref, [digest for _start, part in sorted(hashes[ref.key].items()) for digest in part])
         for ref in refs
     ]
-    _patiently(lambda: bucket.write(key, _written(entries, block_bytes)))
+    _patiently(lambda: bucket.write(key, _written(entries, block_bytes, recorded_at)))
     yield Step(done=total, total=total)
 
 
@@ -115,6 +148,7 @@ def _manifest(document: Mapping[str, Any], moved: Callable[[str], str]) -> Manif
     return Manifest(
         objects={key: ObjectRef(key=key, size=e["size"], etag=e["etag"]) for key, e in entries},
         hashes={key: tuple(e[_name_of_hashes(e)]) for key, e in entries},
+        recorded_later_at=str(document.get("recorded_later_at", "")),
     )
 
 
@@ -152,8 +186,11 @@ def _entry(ref: ObjectRef, hashes: Sequence[str]) -> dict[str, Any]:
     return {**entry, "whole": _whole(entry)}
 
 
-def _written(entries: Sequence[Mapping[str, Any]], block_bytes: int) -> bytes:
-    document = {"version": 3, "block_bytes": block_bytes, "objects": entries}
+def _written(
+    entries: Sequence[Mapping[str, Any]], block_bytes: int, recorded_at: datetime | None
+) -> bytes:
+    later = {"recorded_later_at": recorded_at.isoformat()} if recorded_at else {}
+    document = {"version": 3, "block_bytes": block_bytes, **later, "objects": entries}
     return json.dumps(document, indent=1).encode()
 
 

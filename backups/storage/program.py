@@ -219,7 +219,7 @@ class _Telling:
     def fail(self, failure: EngineFailed) -> None:
         if self._as_json:
             self._say_json(state="failed", code=failure.code, detail=str(failure))
-        self.end(f"{failure.advice} ({failure})")
+        self.end(by_hand(failure))
 
     def end(self, sentence: str) -> None:
         if self._is_terminal:
@@ -273,10 +273,23 @@ def _read(arguments: Sequence[str] | None) -> Asked:
 
 
 def _source(text: str) -> tuple[str, str, str]:
-    url, bucket, key = [*text.split(",", 2), "", ""][:3]
-    if not url.startswith(("http://", "https://")) or not bucket or not key:
+    url, bucket, key = place_given(text)
+    if not key:
         raise argparse.ArgumentTypeError("give URL,BUCKET,KEY, as https://host:9000,backups,a/b")
     return url, bucket, key
+
+
+def place_given(text: str) -> tuple[str, str, str]:
+    """Read where something lies from a command line: URL,BUCKET or URL,BUCKET,PREFIX.
+
+    :raises ArgumentTypeError: if it is none
+    """
+    url, bucket, prefix = [*text.split(",", 2), "", ""][:3]
+    if not url.startswith(("http://", "https://")) or not bucket:
+        raise argparse.ArgumentTypeError(
+            "give URL,BUCKET or URL,BUCKET,PREFIX, as https://host:9000,backups,pg"
+        )
+    return url, bucket, prefix
 
 
 def size_of(text: str) -> int:
@@ -330,6 +343,42 @@ def _credentials(number: int) -> Credentials:
         secret_key=file.get(profile, "aws_secret_access_key", fallback=""),
         session_token=file.get(profile, "aws_session_token", fallback=""),
     )
+
+
+# What the product's advice calls by its own names, for whoever has but a command line.
+_BY_HAND = {
+    " (the attempt's log names it)": "",
+    "then resume the job": "then run the same command again",
+    "Resume the job when it does": "Run the same command again when it does",
+    "Resume the job;": "Run the same command again;",
+    "Resume in a minute": "Run the same command again in a minute",
+    "Another worker is still busy with this job's files": "Another process is at work there",
+    "Correct the entry that the storage location names": "Correct AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or the profile",
+    "The credentials are not where the registration says. Put them there": "There are no keys. Set "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile",
+    "The bucket of the storage location does not exist. Correct the location": "The bucket does "
+    "not exist. Correct --source",
+    "Correct the storage location": "Correct AWS_REGION or --source",
+    "correct the endpoint": "correct --source",
+    "An object of this backup": "The object",
+    "Bring it back and resume, or restore from another backup": "Bring it back, or correct "
+    "--source, then run the same command again",
+    "Bring back a good copy and resume, or restore from another backup": "Bring back a good copy, "
+    "then run the same command again",
+    "then ask for a new restore": "then run the same command again",
+    "at the recovery target": "there",
+    "Look at the attempt's log, mend": "Mend",
+}
+
+
+def by_hand(failure: EngineFailed) -> str:
+    """Say what failed and what to do, to whoever has typed the command, with its details once."""
+    advice, detail = failure.advice, str(failure)
+    said = advice
+    for ours, theirs in _BY_HAND.items():
+        said = said.replace(ours, theirs)
+    return said if detail in {"", advice} else f"{said} ({detail})"
 
 
 def _remove(stage: Path) -> None:

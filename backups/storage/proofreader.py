@@ -11,7 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backups.errors import EngineFailed, ObjectChanged, ObjectMissing
+from backups.errors import (
+    EngineFailed,
+    ObjectChanged,
+    ObjectDamaged,
+    ObjectMissing,
+    StorageUnavailable,
+)
 from backups.storage.answers import PassingTrouble
 from backups.storage.etags import is_composite, may_speak
 from backups.storage.hashing import bare, digest_of
@@ -36,6 +42,14 @@ class Verdict(StrEnum):
     UNRECORDED = "UNRECORDED"
     GONE = "GONE"
     CHANGED = "CHANGED"
+
+
+_VERDICTS = {
+    ObjectMissing: Verdict.GONE,
+    ObjectChanged: Verdict.CHANGED,
+    # It is not as long as what was recorded of it.
+    ObjectDamaged: Verdict.DAMAGED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +91,8 @@ class _Under:
     pieces: list[Future[_Piece]]
     # How long its pieces are by which its ETag was made; zero where that says nothing.
     etag_bytes: int
+    # Ask whether it is encrypted so that its ETag says nothing all the same.
+    says_nothing: Callable[[], bool]
 
 
 def read_objects(
@@ -109,7 +125,13 @@ def _begun(
     bucket: Bucket, subject: Subject, pool: ThreadPoolExecutor, patience: Patience
 ) -> _Under:
     ref, hashes = subject.ref, subject.part_hashes
-    block = FetchItem(ref=ref, to="", part_hashes=hashes).hashed_bytes if hashes else 0
+    try:
+        block = FetchItem(ref=ref, to="", part_hashes=hashes).hashed_bytes if hashes else 0
+    except ObjectDamaged as resized:
+        # Nothing of it can be compared; the others are read all the same.
+        told: Future[_Piece] = Future()
+        told.set_exception(resized)
+        return _Under(subject, list, [told], 0, bool)
     etag_bytes = 0 if hashes else _stretch_of(bucket, ref, patience)
     stretch = etag_bytes or PART_BYTES
 
@@ -122,7 +144,10 @@ def _begun(
     def read() -> list[Future[_Piece]]:
         return [pool.submit(take, start) for start in range(0, max(ref.size, 1), stretch)]
 
-    return _Under(subject, read, read(), etag_bytes)
+    def says_nothing() -> bool:
+        return patience.ask(bucket, lambda: bucket.says_nothing(ref))
+
+    return _Under(subject, read, read(), etag_bytes, says_nothing)
 
 
 def _stretch_of(bucket: Bucket, ref: ObjectRef, patience: Patience) -> int:
@@ -150,16 +175,16 @@ def _judged(under: _Under) -> Proof:
             return Proof(ref=ref, verdict=verdict, damaged_from=first, was_recorded=True)
         if not under.etag_bytes:
             return Proof(ref=ref, verdict=Verdict.UNRECORDED)
-        for _try in range(TRIES):
-            if _etag_of(pieces, ref) == ref.etag:
-                return Proof(ref=ref, verdict=Verdict.SOUND)
-            pieces = [each.result() for each in under.read()]
-    except ObjectMissing:
-        return Proof(ref=ref, verdict=Verdict.GONE)
-    except ObjectChanged:
-        return Proof(ref=ref, verdict=Verdict.CHANGED)
-    is_sound = _etag_of(pieces, ref) == ref.etag
-    return Proof(ref=ref, verdict=Verdict.SOUND if is_sound else Verdict.DAMAGED)
+        tries = 1
+        while _etag_of(pieces, ref) != ref.etag:
+            if tries > TRIES:
+                is_unsaid = under.says_nothing()
+                return Proof(ref=ref, verdict=Verdict.UNRECORDED if is_unsaid else Verdict.DAMAGED)
+            pieces, tries = [each.result() for each in under.read()], tries + 1
+    except (ObjectMissing, ObjectChanged, ObjectDamaged) as fault:
+        is_resized = isinstance(fault, ObjectDamaged)
+        return Proof(ref=ref, verdict=_VERDICTS[type(fault)], was_recorded=is_resized)
+    return Proof(ref=ref, verdict=Verdict.SOUND)
 
 
 def _etag_of(pieces: Sequence[_Piece], ref: ObjectRef) -> str:
@@ -232,4 +257,10 @@ def _stream(stretch: _Stretch, block: int, take: Callable[[int, memoryview], Non
                     at, filled = at + length, 0
 
     while at < stop:
-        stretch.patience.ask(stretch.bucket, go_on)
+        before = at + filled
+        try:
+            stretch.patience.ask(stretch.bucket, go_on)
+        except StorageUnavailable:
+            # What goes on, however slowly, is no outage.
+            if at + filled == before:
+                raise

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote_plus
 
 from backups.errors import ObjectChanged
 from backups.storage.answers import PassingTrouble, meaning_of
+from backups.storage.etags import is_encrypted_with_keys
 from backups.storage.values import (
     Credentials,
     ObjectRef,
@@ -125,6 +126,12 @@ class Bucket:
         asked = {"If-Match": f'"{etag}"'}
         with self._answered("HEAD", key, key, query="partNumber=1", headers=asked) as exchange:
             return int(exchange.headers["content-length"])
+
+    def says_nothing(self, ref: ObjectRef) -> bool:
+        """Say whether the object is encrypted so that its ETag is no checksum of it."""
+        asked = {"If-Match": f'"{ref.etag}"'} if has_strong_etag(ref.etag) else {}
+        with self._answered("HEAD", ref.key, ref.key, headers=asked) as exchange:
+            return is_encrypted_with_keys(exchange.headers)
 
     def crc32(self, key: str, etag: str) -> str:
         """Return the CRC-32 that the storage keeps of an object, or nothing if it keeps none."""

@@ -83,13 +83,21 @@ class Spool:
 
     def find_here(self, keys: Iterable[str]) -> dict[str, ObjectRef]:
         """Return what the first listing says of these objects."""
-        asked = list(keys)
-        marks = ",".join("?" * len(asked))
-        rows = self._base.execute(
-            f"SELECT key, size, etag, at FROM here WHERE key IN ({marks})",  # noqa: S608 - marks alone
-            asked,
-        )
-        return {row[0]: _ref(row) for row in rows}
+        found: dict[str, ObjectRef] = {}
+        left = iter(keys)
+        while asked := list(islice(left, AT_ONCE)):
+            marks = ",".join("?" * len(asked))
+            rows = self._base.execute(
+                f"SELECT key, size, etag, at FROM here WHERE key IN ({marks})",  # noqa: S608 - marks alone
+                asked,
+            )
+            found |= {row[0]: _ref(row) for row in rows}
+        return found
+
+    def is_there(self, key: str) -> bool:
+        """Say whether the second listing had an object of this key."""
+        found = self._base.execute("SELECT 1 FROM there WHERE key = ?", (key,)).fetchone()
+        return found is not None
 
     def want(self, key: str, *, last: bool) -> None:
         """Note that an object is to be dealt with, or only after all the others."""

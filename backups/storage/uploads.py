@@ -23,9 +23,10 @@ META = "x-amz-meta-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What a storage said of bytes that it took; ``etag`` is empty where it is no checksum."""
+    """What a storage said of bytes that it took. Its ETag may be no checksum of them."""
 
     etag: str
+    is_checksum: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ def put(
 def metadata_of(bucket: Bucket, key: str) -> Mapping[str, str]:
     """Return what was said of an object when it was stored; ``size`` and ``etag`` are among it.
 
+    The latter is empty where the storage says that it is no checksum.
+
     :raises ObjectMissing: if it is not there
     """
     _body, said = _ask(bucket, "HEAD", key)
@@ -56,7 +59,7 @@ def metadata_of(bucket: Bucket, key: str) -> Mapping[str, str]:
     return {
         **found,
         "size": said.get("content-length", ""),
-        "etag": plain_etag(said.get("etag", "")),
+        "etag": "" if is_encrypted_with_keys(said) else plain_etag(said.get("etag", "")),
     }
 
 
@@ -100,7 +103,9 @@ def complete(bucket: Bucket, key: str, upload: str, etags: Sequence[str]) -> Sto
     if root.tag.rpartition("}")[2] == "Error":
         # It may begin with a success before it knows better.
         raise meaning_of(500, said, body, key)
-    return Stored(etag="" if is_encrypted_with_keys(said) else plain_etag(_text(root, "ETag")))
+    return Stored(
+        etag=plain_etag(_text(root, "ETag")), is_checksum=not is_encrypted_with_keys(said)
+    )
 
 
 def abort(bucket: Bucket, key: str, upload: str) -> None:
@@ -158,9 +163,9 @@ def _ask(
 
 
 def _stored(headers: Mapping[str, str]) -> Stored:
-    if is_encrypted_with_keys(headers):
-        return Stored(etag="")
-    return Stored(etag=plain_etag(headers.get("etag", "")))
+    return Stored(
+        etag=plain_etag(headers.get("etag", "")), is_checksum=not is_encrypted_with_keys(headers)
+    )
 
 
 def _quoted(text: str) -> str:

@@ -1,21 +1,26 @@
 """Copies of objects from bucket to bucket, over a real S3 server and through one that fails."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from backups.errors import CredentialsRefused, StorageUnavailable
+from backups.errors import CredentialsRefused, ObjectMissing, StorageUnavailable
 from backups.storage import uploads
-from backups.storage.copier import Account, Copier, Wanted, parts_like
+from backups.storage.answers import PassingTrouble
+from backups.storage.copier import Account, Copier
 from backups.storage.hashing import recorded_hash
 from backups.storage.items import BLOCK_BYTES
+from backups.storage.parts import Wanted, parts_like
 from backups.storage.patience import Patience
+from backups.storage.proofreader import Subject, Verdict, read_objects
 from backups.storage.s3 import Bucket, Credentials, ObjectRef, Place
 from backups.storage.values import MIB
+from backups.storage.wire import Exchange
 from config.embedded.addresses import Addresses
 from config.embedded.fault_proxy import FaultProxy
 from config.embedded.faults import Faults
@@ -96,6 +101,54 @@ def wanted(ref: ObjectRef, *part_hashes: str) -> Wanted:
     return Wanted(ref=ref, to=ref.key, part_hashes=part_hashes)
 
 
+class Keyed(Bucket):
+    """A bucket that encrypts with a key service's keys: its ETags say nothing of the bytes.
+
+    They come reversed from here, and are turned round again where they are told to the storage.
+    """
+
+    def ask(
+        self, exchange: Exchange, method: str, key: str, what: str, *, query: str = "",
+        headers: Mapping[str, str] | None = None, body: bytes | bytearray = b"",
+    ) -> None:  # fmt: skip
+        turned = {name: turned_round(value) for name, value in (headers or {}).items()}
+        if method == "POST" and body:
+            body = turned_round(body.decode()).encode()
+        super().ask(exchange, method, key, what, query=query, headers=turned, body=body)
+        exchange.headers = {
+            **exchange.headers,
+            "etag": turned_round(exchange.headers.get("etag", "")),
+            "x-amz-server-side-encryption": "aws:kms",
+        }
+
+
+class Forgetful(Bucket):
+    """A bucket whose answer is lost when it has put an object together, and the upload with it."""
+
+    has_forgotten = False
+
+    def ask(
+        self, exchange: Exchange, method: str, key: str, what: str, *, query: str = "",
+        headers: Mapping[str, str] | None = None, body: bytes | bytearray = b"",
+    ) -> None:  # fmt: skip
+        is_last = method == "POST" and query.startswith("uploadId=")
+        if is_last and self.has_forgotten:
+            raise ObjectMissing("404 NoSuchUpload")
+        super().ask(exchange, method, key, what, query=query, headers=headers, body=body)
+        if is_last:
+            self.has_forgotten = True
+            exchange.read_all()
+            raise PassingTrouble("reset", "the answer was lost")
+
+
+def turned_round(text: str) -> str:
+    return re.sub(r"[0-9a-f]{32}", lambda found: found[0][::-1], text)
+
+
+def of_kind(kind: type[Bucket], bucket: Bucket) -> Bucket:
+    return kind(bucket.place, bucket.credentials, silence_seconds=2)
+
+
 class TestACopy:
     def test_holds_the_same_bytes_whatever_the_size_and_the_name(self, places: Places) -> None:
         contents = {
@@ -164,7 +217,81 @@ class TestWhatIsWrongInTheSource:
         assert account.left_out == {"gone": "gone", "other": "changed"}
 
 
+class TestEncryptionWithKeys:
+    """There an ETag looks like a checksum, and is none."""
+
+    CONTENTS = {"small": b"s" * 1000, "big": (bytes(range(251)) * (BIG // 251 + 1))[:BIG]}
+
+    def test_of_the_source_is_no_damage(self, places: Places) -> None:
+        for key, content in self.CONTENTS.items():
+            places.store_in_parts(key, content, 8 * MIB)
+        places.store("plain", b"x" * 1000)
+        places.source = of_kind(Keyed, places.source)
+        refs = [places.source.head(key) for key in ("small", "big", "plain")]
+
+        with closing(places.source):
+            account = places.copy(*(wanted(ref) for ref in refs))
+            proofs = list(
+                read_objects(places.source, [Subject(ref=ref) for ref in refs], patience=Patience())
+            )
+
+        assert account.left_out == {}
+        assert {key: places.held(key) for key in self.CONTENTS} == self.CONTENTS
+        assert {proof.verdict for proof in proofs} == {Verdict.UNRECORDED}
+
+    def test_of_the_destination_is_read_back_instead(self, places: Places) -> None:
+        refs = [places.store(key, content) for key, content in self.CONTENTS.items()]
+        parts = places.store_in_parts("parts", self.CONTENTS["big"], 8 * MIB)
+        places.destination = of_kind(Keyed, places.destination)
+
+        with closing(places.destination):
+            account = places.copy(*(wanted(ref) for ref in (*refs, parts)))
+
+        assert account.left_out == {}
+        assert {key: places.held(key) for key in self.CONTENTS} == self.CONTENTS
+        assert places.held("parts") == self.CONTENTS["big"]
+
+
+class TestReading:
+    def test_of_one_that_is_not_as_long_as_recorded_keeps_no_other_from_it(
+        self, places: Places
+    ) -> None:
+        longer, good = places.store("longer", bytes(3 * MIB)), places.store("good", b"good")
+        subjects = [
+            Subject(ref=longer, part_hashes=hashes(bytes(2 * MIB))),
+            Subject(ref=good, part_hashes=hashes(b"good")),
+        ]
+
+        proofs = read_objects(places.source, subjects, patience=Patience())
+
+        assert [proof.verdict for proof in proofs] == [Verdict.DAMAGED, Verdict.SOUND]
+
+
 class TestAStorageThatFails:
+    def test_and_flips_a_bit_of_a_small_object_in_parts_is_found_out(
+        self, places: Places, fault_proxy: FaultProxy
+    ) -> None:
+        ref = places.store_in_parts("log", os.urandom(12 * MIB), 6 * MIB)
+        usual = places.store_in_parts("usual", os.urandom(12 * MIB), 8 * MIB)
+        fault_proxy.faults = Faults(flip_at_byte=5000)
+
+        account = places.copy(wanted(ref), wanted(usual))
+
+        fault_proxy.faults = Faults()
+        assert account.left_out == {"log": "damaged", "usual": "damaged"}
+        assert list(places.destination.list("")) == []
+
+    def test_and_loses_the_answer_to_the_last_question_has_the_object(self, places: Places) -> None:
+        content = os.urandom(BIG)
+        ref = places.store("big", content)
+        places.destination = of_kind(Forgetful, places.destination)
+
+        with closing(places.destination):
+            account = places.copy(wanted(ref))
+
+        assert (account.left_out, account.objects) == ({}, 1)
+        assert places.held("big") == content
+
     def test_costs_time_and_no_byte(self, places: Places, fault_proxy: FaultProxy) -> None:
         content = os.urandom(BIG)
         ref = places.store_in_parts("big", content, 5 * MIB)

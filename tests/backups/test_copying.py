@@ -1,6 +1,9 @@
 """Archives are copied and moved: nothing is deleted, nothing wrong is copied, nothing is left."""
 
+import gzip
 import itertools
+import os
+import struct
 from contextlib import closing
 from datetime import timedelta
 
@@ -17,6 +20,7 @@ from backups.models import (
     CopyJob,
     CopyKind,
     CopyPhase,
+    EngineName,
     JobState,
     ObjectReading,
     PolicyChange,
@@ -26,12 +30,13 @@ from backups.models import (
 from backups.runner.tools import place_of
 from backups.runner.watching import CHECKS
 from backups.runner.watching.base import Found, Subject
-from backups.storage.manifest import manifest_key, read_manifest
+from backups.storage.manifest import manifest_key, read_manifest, record_manifest
 from backups.storage.s3 import Bucket
+from backups.storage.values import MIB
 from config.embedded.fault_proxy import FaultProxy
 from config.embedded.faults import Faults
 from tests.backups.archives import BACKUP, SEGMENTS, Archive, segment
-from tests.backups.factories import DatabaseFactory
+from tests.backups.factories import DatabaseFactory, StorageLocationFactory
 from tests.factories import HOUR, MINUTE, NOON
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +74,12 @@ def replica_check(archive: Archive) -> Found:
     (check,) = [each for each in CHECKS if each.name == BackupCheckName.REPLICA]
     archive.database.refresh_from_db()
     return check.look(Subject(archive.database, at=timezone.now()))
+
+
+def log_file(number: int, size: int = MIB) -> bytes:
+    """Make a segment of the log with the header that its first page has to have."""
+    header = struct.pack("<HHIQI4xQII", 0xD116, 2, 1, number * size, 0, 7, size, 8192)
+    return header.ljust(size, b"\0")
 
 
 def with_policy(archive: Archive) -> BackupPolicy:
@@ -118,6 +129,49 @@ class TestAReplication:
 
         assert name in archive.held(archive.second)
 
+    @pytest.mark.parametrize("bad", [b"cut off", os.urandom(50_000)], ids=["cut", "of its length"])
+    def test_keeps_a_file_of_the_log_that_the_source_has_damaged_since(
+        self, archive: Archive, bad: bytes
+    ) -> None:
+        replicated(archive)
+        good = archive.held(archive.second)
+        archive.store(segment(2), bad)
+
+        job = replicated(archive)
+
+        assert (job.state, job.failure_code) == (JobState.FAILED, "copy-not-whole")
+        assert f"damaged: pg/{segment(2)}" in job.detail
+        assert archive.held(archive.second) == good
+
+    def test_takes_a_file_of_the_log_that_was_archived_once_more(self, archive: Archive) -> None:
+        # By gzip, which writes the time into what it makes.
+        name, plain = f"{segment(10)}.gz", log_file(10)
+        archive.store(name, gzip.compress(plain, mtime=1))
+        replicated(archive)
+        archive.store(name, gzip.compress(plain, mtime=2))
+
+        job = replicated(archive)
+
+        assert job.state == JobState.SUCCEEDED, job.failure_advice
+        assert archive.held(archive.second)[name] == archive.contents[name]
+
+    def test_keeps_what_nothing_proves_and_takes_what_describes_anew(
+        self, archive: Archive
+    ) -> None:
+        data, said = "main/base/elsewhere/data.tar", f"main/base/{BACKUP}/backup.info"
+        archive.store(data, b"as it was")
+        replicated(archive)
+        archive.store(data, b"as it never was")
+        archive.store(said, b"status=DONE, kept")
+
+        job = replicated(archive)
+
+        assert job.state == JobState.FAILED
+        assert f"changed: pg/{data}" in job.detail
+        assert "the copy keeps what it had" in job.failure_advice
+        held = archive.held(archive.second)
+        assert (held[data], held[said]) == (b"as it was", b"status=DONE, kept")
+
     def test_reads_manifests_where_they_were_copied_to(self, archive: Archive) -> None:
         replicated(archive)
 
@@ -160,6 +214,29 @@ class TestAReplication:
         assert f"main/base/{BACKUP}/backup.info" not in held
         assert set(held) >= {segment(number) for number in range(1, SEGMENTS + 1)}
 
+    def test_of_pgbackrest_shows_none_either(self, archive: Archive) -> None:
+        archive.database.engine = EngineName.PGBACKREST
+        archive.database.save()
+        label = "20261122-100000F"
+        archive.backup.engine_id = label
+        archive.backup.save()
+        folder = f"backup/main/{label}"
+        archive.store(f"{folder}/pg_data/base/1/2619.gz", os.urandom(MIB + 3))
+        for name in (f"{folder}/backup.manifest", "backup/main/backup.info"):
+            archive.store(name, b"says what is there")
+        with closing(Bucket(place_of(archive.first), archive.credentials)) as bucket:
+            ref = bucket.head(archive.key(f"{folder}/pg_data/base/1/2619.gz"))
+            list(record_manifest(bucket, manifest_key(bucket, "main", label), [ref]))
+        archive.flip(f"{folder}/pg_data/base/1/2619.gz", 7)
+
+        job = replicated(archive)
+
+        assert job.failure_code == "copy-not-whole"
+        held = archive.held(archive.second)
+        assert f"{folder}/backup.manifest" not in held
+        # Of the others it tells all the same.
+        assert "backup/main/backup.info" in held
+
     def test_brings_a_good_copy_where_the_replica_was_damaged(self, archive: Archive) -> None:
         replicated(archive)
         name = f"main/base/{BACKUP}/16384.tar"
@@ -181,6 +258,21 @@ class TestAReplication:
         assert replicated(archive).objects_done == 1
         assert not ObjectReading.objects.exists()
         assert replicated(archive).objects_total == 0
+
+    def test_copies_nothing_anew_again_and_again_for_the_sake_of_another(
+        self, archive: Archive
+    ) -> None:
+        replicated(archive)
+        ObjectReading.objects.create(
+            database=archive.database, location=archive.second, size=1, read_at=NOON,
+            key=f"far/away/{segment(2)}", state=ReadingState.DAMAGED,
+        )  # fmt: skip
+        archive.flip(f"main/base/{BACKUP}/data.tar", 5_000_000)
+
+        first, second = replicated(archive), replicated(archive)
+
+        assert first.failure_code == second.failure_code == "copy-not-whole"
+        assert (first.objects_done, second.objects_done) == (1, 0)
 
 
 class TestTrouble:
@@ -250,6 +342,13 @@ class TestTheBeat:
         assert runner.begin_due_copies(at=NOON + 5 * MINUTE) == []
         assert len(runner.begin_due_copies(at=NOON + 24 * HOUR)) == 1
 
+    def test_is_not_held_up_by_a_clock_that_ran_ahead(self, archive: Archive) -> None:
+        with_policy(archive)
+        runner.begin_due_copies(at=NOON + 24 * HOUR)
+        CopyJob.objects.update(state=JobState.FAILED, failure_code="x")
+
+        assert len(runner.begin_due_copies(at=NOON)) == 1
+
     def test_begins_again_what_has_failed(self, archive: Archive) -> None:
         with_policy(archive)
         runner.begin_due_copies(at=NOON)
@@ -274,6 +373,21 @@ class TestTheBeat:
 
         assert [job.objects_total for job in CopyJob.objects.all()] == [len(archive.contents)]
 
+    def test_that_failed_go_after_a_month_but_for_the_last(self, archive: Archive) -> None:
+        runs = [
+            CopyJob.objects.create(
+                database=archive.database, source=archive.first, destination=archive.second,
+                state=JobState.FAILED, failure_code="storage-unavailable",
+                requested_at=NOON + ago, queued_at=NOON + ago, ended_at=NOON + ago,
+            )
+            for ago in (timedelta(), timedelta(days=1), timedelta(days=40))
+        ]  # fmt: skip
+
+        runner.thin_copies(at=NOON + timedelta(days=50))
+        assert list(CopyJob.objects.all()) == runs[2:]
+        runner.thin_copies(at=NOON + timedelta(days=500))
+        assert list(CopyJob.objects.all()) == runs[2:]
+
 
 class TestWhatIsRefused:
     def test_without_a_second_place(self, archive: Archive) -> None:
@@ -297,6 +411,29 @@ class TestWhatIsRefused:
             operations.begin_migration(
                 database_id=archive.database.pk, destination_id=archive.second.pk, at=NOON
             )
+
+    def test_onto_a_copy_of_another_archive(self, archive: Archive) -> None:
+        other = DatabaseFactory.create(storage=StorageLocationFactory.create())
+        alias = StorageLocationFactory.create(
+            endpoint=archive.second.endpoint, bucket=archive.second.bucket,
+            prefix=archive.second.prefix,
+        )  # fmt: skip
+        BackupPolicy.objects.create(database=other, replicate_to=alias, created_at=NOON)
+
+        with pytest.raises(operations.ArchiveNameTaken):
+            operations.replicate_backups(
+                database_id=archive.database.pk, location_id=archive.second.pk, at=NOON
+            )
+
+    def test_onto_one_that_came_since_it_was_asked_for(self, archive: Archive) -> None:
+        with_policy(archive)
+        runner.begin_due_copies(at=NOON)
+        DatabaseFactory.create(storage=archive.second)
+
+        job = run(CopyJob.objects.get())
+
+        assert (job.state, job.failure_code) == (JobState.FAILED, "archive-in-the-way")
+        assert archive.held(archive.second) == {}
 
     def test_a_second_one_at_the_same_time(self, archive: Archive) -> None:
         def ask() -> CopyJob:
@@ -382,6 +519,33 @@ class TestAMove:
         with pytest.raises(operations.MoveNotReady):
             operations.switch_migration(copy_id=job.pk, typed="attic", at=NOON)
 
+    def test_is_not_switched_by_an_old_comparison(self, archive: Archive) -> None:
+        job = self.ready(archive)
+
+        with pytest.raises(operations.MoveNotReady, match="last compared 40 min ago"):
+            operations.switch_migration(
+                copy_id=job.pk, typed="attic", at=timezone.now() + 40 * MINUTE
+            )
+
+    def test_is_not_switched_to_what_is_damaged_nor_after_a_failure(self, archive: Archive) -> None:
+        job = self.ready(archive)
+        CopyJob.objects.update(failure_code="storage-unavailable")
+        with pytest.raises(operations.MoveNotReady, match="comparison failed"):
+            operations.switch_migration(copy_id=job.pk, typed="attic", at=timezone.now())
+        CopyJob.objects.update(failure_code="")
+        ObjectReading.objects.create(
+            database=archive.database, location=archive.second, size=1, read_at=NOON,
+            key=f"far/away/{segment(2)}", state=ReadingState.DAMAGED,
+        )  # fmt: skip
+
+        with pytest.raises(operations.MoveNotReady):
+            operations.switch_migration(copy_id=job.pk, typed="attic", at=timezone.now())
+
+    def test_is_no_replica_of_itself_afterwards(self, archive: Archive) -> None:
+        self.again(self.switched(archive))
+
+        assert not ReplicaState.objects.filter(location=archive.second).exists()
+
     def test_turns_a_replication_round(self, archive: Archive) -> None:
         policy = with_policy(archive)
 
@@ -424,10 +588,33 @@ class TestAMove:
 
         with pytest.raises(operations.OldPlaceInUse):
             operations.end_migration(copy_id=job.pk, at=timezone.now())
-        operations.end_migration(copy_id=job.pk, at=timezone.now() + 2 * HOUR)
+        later = timezone.now() + 2 * HOUR
+        CopyJob.objects.update(heartbeat_at=later - MINUTE)
+        operations.end_migration(copy_id=job.pk, at=later)
+
+    def test_is_not_ended_before_somebody_has_looked(self, archive: Archive) -> None:
+        job = self.switched(archive)
+
+        with pytest.raises(operations.OldPlaceInUse, match="Nobody has looked"):
+            operations.end_migration(copy_id=job.pk, at=timezone.now())
+        self.again(job)
+        with pytest.raises(operations.OldPlaceInUse, match="Nobody has looked"):
+            operations.end_migration(copy_id=job.pk, at=timezone.now() + 2 * HOUR)
+
+    def test_is_ended_though_its_old_place_is_gone_for_good(
+        self, archive: Archive, fault_proxy: FaultProxy, settings: Settings
+    ) -> None:
+        job = self.switched(archive)
+        settings.STORAGE_OUTAGE_SECONDS = 1
+        fault_proxy.faults = Faults(down=True)
+        self.again(job)
+
+        operations.end_migration(copy_id=job.pk, at=timezone.now() + 5 * HOUR)
+
+        assert CopyJob.objects.get().state == JobState.SUCCEEDED
 
     def test_is_ended_when_told_and_deletes_nothing(self, archive: Archive) -> None:
-        job = self.switched(archive)
+        job = self.again(self.switched(archive))
 
         operations.end_migration(copy_id=job.pk, at=timezone.now())
 

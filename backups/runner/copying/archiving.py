@@ -9,6 +9,8 @@ from backups.runner.tools import opened_archive
 
 # A server that archives nothing for so long has another archive_command, or nothing to archive.
 _QUIET = timedelta(hours=1)
+# A move may be switched for so long after a comparison that found nothing missing.
+COMPARED_WITHIN = timedelta(minutes=30)
 _SECRET = ("KEY", "SECRET", "TOKEN", "PASS")
 
 
@@ -21,6 +23,12 @@ class Archiving:
 
     command: str
     environment: Mapping[str, str]
+
+    @property
+    def setting(self) -> str:
+        """The line for postgresql.conf, where a string stands in quotes and those in it twice."""
+        quoted = self.command.replace("'", "''")
+        return f"archive_command = '{quoted}'"
 
 
 def archiving_at(database: Database, location: StorageLocation) -> Archiving | None:
@@ -38,6 +46,13 @@ def archiving_at(database: Database, location: StorageLocation) -> Archiving | N
         for name, value in sorted(said.items())
     }
     return Archiving(command=command, environment=shown)
+
+
+def was_compared(job: CopyJob, *, at: datetime) -> bool:
+    """Whether a move was brought up to date since its switch, and within the last hour."""
+    if job.heartbeat_at is None or job.switched_at is None:
+        return False
+    return job.heartbeat_at >= job.switched_at and at - job.heartbeat_at < _QUIET
 
 
 def still_arrives(job: CopyJob, *, at: datetime) -> bool:

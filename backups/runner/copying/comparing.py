@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from backups.errors import ObjectMissing
+from backups.errors import ObjectChanged, ObjectMissing
 from backups.runner.copying.places import Home
 from backups.storage import uploads
-from backups.storage.copier import FROM_ETAG, PART_BYTES
+from backups.storage.copier import FROM_ETAG
 from backups.storage.etags import is_composite, may_speak
+from backups.storage.parts import PART_BYTES
 from backups.storage.patience import Patience
 from backups.storage.spool import Pair, Spool
-from backups.storage.values import is_same_etag
+from backups.storage.values import ObjectRef, is_same_etag
 
 _ASKED_AT_ONCE = 8
 _CHUNK = 512
@@ -61,7 +62,7 @@ def compare(
             listed += came
             tell(listed)
     lack = Lack(newest_at=spool.newest_here())
-    judge = _Judge(destination, patience, distrusted, only_since=only_since)
+    judge = _Judge(source, destination, patience, distrusted, only_since=only_since)
     pairs = spool.pairs()
     with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="compare") as pool:
         while chunk := list(islice(pairs, _CHUNK)):
@@ -80,11 +81,17 @@ def _count(lack: Lack, pair: Pair, spool: Spool, *, lacks: bool) -> None:
     moment = pair.here.modified_at
     if moment is not None and (lack.oldest_at is None or moment < lack.oldest_at):
         lack.oldest_at = moment
-    spool.want(pair.here.key, last=pair.here.key.endswith(_DESCRIBES))
+    spool.want(pair.here.key, last=describes(pair.here.key))
+
+
+def describes(name: str) -> bool:
+    """Whether an object says something of others, and is written again when that changes."""
+    return name.endswith(_DESCRIBES) or "/annotations/" in name
 
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
+    source: Home
     destination: Home
     patience: Patience
     distrusted: Collection[str]
@@ -103,19 +110,31 @@ class _Judge:
             return here.size <= PART_BYTES or not self._is_copy_of(pair)
         if is_same_etag(here.etag, there.etag):
             return here.size != there.size
-        if here.size != there.size or _both_speak(here.etag, there.etag):
+        if here.size != there.size:
             return True
-        return not self._is_copy_of(pair)
+        return not self._is_copy_of(pair, differs=_both_speak(here.etag, there.etag))
 
-    def _is_copy_of(self, pair: Pair) -> bool:
-        bucket, key = self.destination.bucket, self.destination.key(pair.here.key)
+    def _is_copy_of(self, pair: Pair, *, differs: bool = False) -> bool:
+        """Ask the destination; with ``differs``, only what encrypts its ETags is believed."""
+        here, bucket = pair.here, self.destination.bucket
+        key = self.destination.key(here.key)
         try:
             found = self.patience.ask(bucket, lambda: uploads.metadata_of(bucket, key))
         except ObjectMissing:
             return False
-        if found["size"] != str(pair.here.size):
+        is_marked = found.get(FROM_ETAG) == here.etag
+        if found["size"] != str(here.size):
             return False
-        return pair.here.etag in (found.get(FROM_ETAG), found["etag"])
+        if differs:
+            return is_marked and (not found["etag"] or self._says_nothing(here))
+        return is_marked or (bool(here.etag) and here.etag == found["etag"])
+
+    def _says_nothing(self, here: ObjectRef) -> bool:
+        bucket, ref = self.source.bucket, replace(here, key=self.source.key(here.key))
+        try:
+            return self.patience.ask(bucket, lambda: bucket.says_nothing(ref))
+        except (ObjectMissing, ObjectChanged):
+            return False
 
 
 def _both_speak(one: str, other: str) -> bool:

@@ -12,12 +12,14 @@ from backups.models import (
     CopyPhase,
     JobState,
 )
+from backups.options.terms import COPIED_EVERY
 
-EVERY = timedelta(minutes=10)
+EVERY = COPIED_EVERY
 # Two ticks are never quite ten minutes apart.
 _SLACK = timedelta(minutes=1)
-# Runs that found nothing to copy are of no interest for long.
+# Runs that found nothing to copy are of no interest for long, and failures once they are over.
 _KEPT_FOR = timedelta(days=2)
+_FAILURES_KEPT_FOR = timedelta(days=30)
 
 
 def begin_due_copies(*, at: datetime) -> list[int]:
@@ -45,19 +47,23 @@ def begin_due_copies(*, at: datetime) -> list[int]:
 
 
 def thin_copies(*, at: datetime) -> int:
-    """Let go of old runs that found nothing to copy."""
-    gone, _rows = CopyJob.objects.filter(
-        kind=CopyKind.REPLICATION,
-        state=JobState.SUCCEEDED,
-        objects_total=0,
-        ended_at__lt=at - _KEPT_FOR,
-    ).delete()
+    """Let go of old runs that found nothing to copy, and a month later of those that failed.
+
+    The last failure of each place stays.
+    """
+    runs = CopyJob.objects.filter(kind=CopyKind.REPLICATION)
+    failed = runs.filter(state=JobState.FAILED)
+    last = failed.order_by("database_id", "destination_id", "-pk")
+    last = last.distinct("database_id", "destination_id")
+    idle = Q(state=JobState.SUCCEEDED, objects_total=0, ended_at__lt=at - _KEPT_FOR)
+    past = Q(state=JobState.FAILED, ended_at__lt=at - _FAILURES_KEPT_FOR)
+    gone, _rows = runs.filter(idle | past).exclude(pk__in=last.values("pk")).delete()
     return gone
 
 
 def _due_policies(*, at: datetime) -> list[tuple[BackupPolicy, int]]:
     wanting = (
-        BackupPolicy.objects.filter(replicate_to__isnull=False)
+        BackupPolicy.objects.filter(replicate_to__isnull=False, database__unregistered_at=None)
         .exclude(replicate_to=F("database__storage"))
         .select_related("database")
         .order_by("pk")
@@ -65,9 +71,10 @@ def _due_policies(*, at: datetime) -> list[tuple[BackupPolicy, int]]:
     since = at - EVERY + _SLACK
     unfinished = Q(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.PAUSED])
     busy = set(
-        CopyJob.objects.filter(unfinished | Q(requested_at__gt=since)).values_list(
-            "database_id", "destination_id"
-        )
+        # None was asked for in the future: that clock ran ahead.
+        CopyJob.objects.filter(
+            unfinished | Q(requested_at__gt=since, requested_at__lte=at)
+        ).values_list("database_id", "destination_id")
     )
     return [
         (each, each.replicate_to_id)
@@ -82,8 +89,7 @@ def _refreshed_moves(*, at: datetime) -> list[int]:
         kind=CopyKind.MIGRATION,
         state=JobState.PAUSED,
         phase__in=[CopyPhase.SWITCH, CopyPhase.KEEP],
-        heartbeat_at__lte=at - EVERY + _SLACK,
-    )
+    ).filter(Q(heartbeat_at__lte=at - EVERY + _SLACK) | Q(heartbeat_at__gt=at))
     return [
         pk
         for pk in rows.order_by("pk").values_list("pk", flat=True)

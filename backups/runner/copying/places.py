@@ -8,7 +8,7 @@ from functools import partial
 from django.conf import settings
 
 from backups.models import Database, EngineName, StorageLocation
-from backups.runner.credentials import storage_credentials
+from backups.runner.credentials import keys_of
 from backups.runner.tools import place_of
 from backups.storage.patience import Patience
 from backups.storage.s3 import Bucket, ObjectRef
@@ -27,7 +27,7 @@ def opened_bucket(location: StorageLocation) -> Iterator[Bucket]:
 
     :raises CredentialsMissing: if they are not where the location says
     """
-    keys = partial(storage_credentials, location.credentials_reference)
+    keys = partial(keys_of, location)
     keys()
     bucket = Bucket(place_of(location), keys, silence_seconds=settings.STORAGE_SILENCE_SECONDS)
     with closing(bucket):

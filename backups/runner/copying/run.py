@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from backups.errors import EngineFailed
+from backups.engines.archived import fault_of_archived, is_of_the_log
+from backups.errors import EngineFailed, ObjectMissing
 from backups.models import (
     CopyJob,
     CopyKind,
@@ -20,13 +21,15 @@ from backups.models import (
     ReadingState,
     ReplicaState,
 )
-from backups.runner.copying.comparing import Lack, compare
+from backups.queries import places_taken
+from backups.runner.copying.comparing import Lack, compare, describes
 from backups.runner.copying.places import Home, opened_bucket
 from backups.runner.copying.progress import Progress
 from backups.runner.credentials import redacted, storage_credentials
 from backups.runner.lease import Clock, Lease, LeaseLost
 from backups.runner.manifests import Manifests
-from backups.storage.copier import Copier, Wanted
+from backups.storage.copier import Copier, CopyUnsound
+from backups.storage.parts import Wanted
 from backups.storage.patience import OUTAGE_SECONDS, Patience
 from backups.storage.spool import Spool
 
@@ -36,6 +39,16 @@ logger = logging.getLogger(__name__)
 _NAMED = 50
 # What the old place of a move got so long before the switch had been copied by then.
 _LATE = timedelta(hours=1)
+
+
+class ArchiveInTheWay(EngineFailed):
+    """Another database's archive of the same name lies at the destination."""
+
+    code = "archive-in-the-way"
+    advice = (
+        "Another database's archive of the same name lies there, or a copy of one, and would be "
+        "written over. Copy to another location, or to one with a prefix of its own."
+    )
 
 
 class NotWhole(EngineFailed):
@@ -59,7 +72,7 @@ def run_copy(*, copy_id: int, now: Clock) -> None:
 def _carry(copy_id: int, lease: Lease, now: Clock) -> None:
     rows = CopyJob.objects.select_related("database", "source", "destination")
     job = rows.filter(pk=copy_id).first()
-    if job is None or job.cancel_requested_at is not None:
+    if job is None or job.cancel_requested_at or job.database.unregistered_at:
         return
     secrets = _secrets(job)
     try:
@@ -104,19 +117,24 @@ class _Run:
         :raises NotWhole: if something could not be copied
         """
         job = self.job
+        if job.destination_id in places_taken(job.database):
+            # It may have come there since the copy was asked for.
+            raise ArchiveInTheWay(f"{job.destination}: {job.database.archive_name}")
         with ExitStack() as stack:
             source = Home(stack.enter_context(opened_bucket(job.source)), job.database)
             destination = Home(stack.enter_context(opened_bucket(job.destination)), job.database)
             with Spool() as spool:
                 distrusted = self._distrusted()
                 lack = self._compared(spool, source, destination, distrusted)
-                left_out = self._copied(spool, source, destination, lack)
+                left_out = self._copied(spool, source, destination, lack, distrusted)
+                # What was copied anew is not to be copied once more for the sake of another.
+                there = spool.find_here(distrusted)
+                self._forget_readings([name for name in there if source.key(name) not in left_out])
             if lack.objects:
                 with Spool() as spool:
                     self._compared(spool, source, destination, None)
         if left_out:
             raise _not_whole(left_out)
-        self._forget_readings(distrusted)
         # What arrived since the first comparison is for the next run.
         if job.switched_at is None:
             self._help_restores()
@@ -146,7 +164,14 @@ class _Run:
         self._note(lack)
         return lack
 
-    def _copied(self, spool: Spool, source: Home, destination: Home, lack: Lack) -> dict[str, str]:
+    def _copied(
+        self,
+        spool: Spool,
+        source: Home,
+        destination: Home,
+        lack: Lack,
+        distrusted: Collection[str],
+    ) -> dict[str, str]:
         self.progress.enter(CopyPhase.COPY, objects=lack.objects, amount=lack.bytes)
         if not lack.objects:
             return {}
@@ -156,13 +181,48 @@ class _Run:
         for last in (False, True):
             copier = Copier(source.bucket, destination.bucket, patience=self.patience)
             copier.account = replace(self.progress.account, left_out={})
-            wanted = _wanted(spool, source, destination, manifests, set(left_out), last=last)
+            known = _wanted(spool, source, destination, manifests, set(left_out), last=last)
+            wanted = self._worth_replacing(known, spool, source, distrusted, left_out)
             # Closed at once if the lease is lost: its threads are not to go on.
             with closing(copier.copy(wanted)) as accounts:
                 for account in accounts:
                     self.progress.copied(account)
             left_out |= copier.account.left_out
         return left_out
+
+    def _worth_replacing(
+        self,
+        wanted: Iterator[Wanted],
+        spool: Spool,
+        source: Home,
+        distrusted: Collection[str],
+        left_out: dict[str, str],
+    ) -> Iterator[Wanted]:
+        """Leave out what would write something over a copy that nothing speaks against.
+
+        What an archive keeps is written once. Another object under the same name is taken only if
+        a manifest proves it, or if it is a file of the log that holds together.
+        """
+        for each in wanted:
+            name = source.name(each.ref.key)
+            is_new = not spool.is_there(name) or name in distrusted
+            if not (is_new or each.part_hashes or describes(name)):
+                reason = self._fault_of(each, source)
+                if reason:
+                    left_out[each.ref.key] = reason
+                    continue
+            yield each
+
+    def _fault_of(self, wanted: Wanted, source: Home) -> str:
+        key = wanted.ref.key
+        name = key.rpartition("/")[2]
+        if not is_of_the_log(name):
+            return "changed"
+        try:
+            content = self.patience.ask(source.bucket, lambda: source.bucket.read(key))
+        except ObjectMissing:
+            return "gone"
+        return "damaged" if fault_of_archived(name, content) else ""
 
     def _distrusted(self) -> frozenset[str]:
         """Name what was found damaged at the destination."""
@@ -183,6 +243,11 @@ class _Run:
         self._bad_readings().filter(key__in=[f"{prefix}{name}" for name in distrusted]).delete()
 
     def _note(self, lack: Lack) -> None:
+        if lack.newest_at is not None:
+            self.progress.note("newest_at_source", lack.newest_at.isoformat())
+        if self.job.switched_at is not None:
+            # The new place is the archive by now, and no copy of anything.
+            return
         at = self.now()
         held = {"verified_at": at} if not lack.objects else {}
         ReplicaState.objects.update_or_create(
@@ -197,8 +262,6 @@ class _Run:
                 **held,
             },
         )
-        if lack.newest_at is not None:
-            self.progress.note("newest_at_source", lack.newest_at.isoformat())
 
     def _help_restores(self) -> None:
         """Let restores read from the destination, too, once it is whole."""
@@ -220,7 +283,8 @@ def _wanted(
     last: bool,
 ) -> Iterator[Wanted]:
     """Return what is to be copied. What describes a backup that is not whole stays away."""
-    broken = {key.rpartition("/")[0] for key in left_out}
+    roots = {source.key(folder).rstrip("/") for folder in source.folders()}
+    broken = {folder for key in left_out for folder in _folders_of(key, roots)}
     for ref in spool.wanted(last=last):
         key = source.key(ref.key)
         if key.rpartition("/")[0] in broken:
@@ -230,6 +294,14 @@ def _wanted(
             to=destination.key(ref.key),
             part_hashes=manifests.hashes_of(key),
         )
+
+
+def _folders_of(key: str, roots: Collection[str]) -> Iterator[str]:
+    """Return the folders around an object, up to the one that holds the whole archive."""
+    folder = key.rpartition("/")[0]
+    while folder and folder not in roots:
+        yield folder
+        folder = folder.rpartition("/")[0]
 
 
 def _not_whole(left_out: dict[str, str]) -> NotWhole:
@@ -242,6 +314,14 @@ def _not_whole(left_out: dict[str, str]) -> NotWhole:
             f"{damaged} of the objects are damaged in the source and were not copied: the copy "
             "keeps what it had. Bring back good ones, or take a full backup now."
         )
+    elif changed := sum(reason == "changed" for reason in left_out.values()):
+        said = (
+            f"{changed} of the objects are others in the source than those that were copied, and "
+            "nothing proves them: the copy keeps what it had. If they were replaced on purpose, "
+            "remove them from the copy, and the next run brings them."
+        )
+    elif "unsound" in left_out.values():
+        said = CopyUnsound.advice
     else:
         said = (
             f"{len(left_out)} objects were taken away or replaced while they were copied. "
@@ -298,6 +378,7 @@ def _fail(
 
 def _end_if_cancelled(copy_id: int, worker: str, now: Clock) -> None:
     """End a copy that was called off; who did so cannot wait for its worker."""
-    CopyJob.objects.filter(
-        pk=copy_id, state=JobState.RUNNING, leased_by=worker, cancel_requested_at__isnull=False
-    ).update(state=JobState.CANCELLED, leased_by="", leased_until=None, ended_at=now())
+    called_off = Q(cancel_requested_at__isnull=False) | Q(database__unregistered_at__isnull=False)
+    CopyJob.objects.filter(called_off, pk=copy_id, state=JobState.RUNNING, leased_by=worker).update(
+        state=JobState.CANCELLED, leased_by="", leased_until=None, ended_at=now()
+    )

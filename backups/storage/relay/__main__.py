@@ -15,14 +15,16 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from backups.errors import EngineFailed
+from backups.errors import BucketMissing, EngineFailed
+from backups.storage.answers import PassingTrouble
 from backups.storage.items import MIB, Manner
-from backups.storage.program import size_of, source_of
+from backups.storage.program import HOPELESS, by_hand, place_given, size_of, source_of
 from backups.storage.relay.relay import DEFAULT_LIMIT, Relay, RelayStatus
 from backups.storage.sources import Sources
 
 TOLD_EVERY_SECONDS = 5.0
 DONE, FAILED = 0, 1
+LAST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,16 +50,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
             manner=Manner(outage_seconds=given.patience, bytes_per_second=given.rate),
         ) as relay:
             relay.require_room()
+            _require_buckets(sources)
             _serve(relay, ended)
     except EngineFailed as failure:
-        _say(f"{failure.advice} ({failure})")
-        return FAILED
+        _say(by_hand(failure))
+        return HOPELESS if isinstance(failure, BucketMissing) else FAILED
     except OSError as error:
         _say(f"The relay cannot start: {error}. Name another --port or --folder.")
         return FAILED
     finally:
         sources.close()
     return DONE
+
+
+def _require_buckets(sources: Sources) -> None:
+    """Make sure that the buckets are there, as far as their storages say so now.
+
+    :raises BucketMissing: if one says that it is not
+    """
+    for channel in sources.channels:
+        place = channel.bucket.place
+        try:
+            channel.bucket.list_page(place.prefix, limit=1)
+        except BucketMissing as missing:
+            raise BucketMissing(f"{place.bucket} at {place.endpoint}") from missing
+        except (EngineFailed, PassingTrouble) as trouble:
+            # It may come, and keys may be made to read objects and name none.
+            _say(f"{place.bucket} at {place.endpoint} could not be listed just now: {trouble}.")
 
 
 def _serve(relay: Relay, ended: threading.Event) -> None:
@@ -90,19 +109,27 @@ def _say(sentence: str) -> None:
     sys.stderr.flush()
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"give a port from 0 (any) to {LAST_PORT}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m backups.storage.relay",
         description="A read-only S3 endpoint on loopback, in front of a storage that resets, "
         "stalls and refuses.",
-        epilog="Exit codes: 0 ended by a signal; 1 could not start; 2 wrong usage.",
+        epilog="Exit codes: 0 ended by a signal; 1 could not start; 2 wrong usage; 3 a bucket "
+        "does not exist.",
     )
     parser.add_argument(
-        "--source", action="append", required=True, type=_place, metavar="URL,BUCKET[,PREFIX]",
+        "--source", action="append", required=True, type=place_given,
+        metavar="URL,BUCKET[,PREFIX]",
         help="where the backups lie; again for a replica or a cache, the preferred one first",
     )  # fmt: skip
     parser.add_argument("--folder", required=True, type=Path, help="where the cache is kept")
-    parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1 (any)")
+    parser.add_argument("--port", type=_port, default=0, help="the port on 127.0.0.1 (any)")
     parser.add_argument(
         "--limit", type=size_of, default=DEFAULT_LIMIT, metavar="SIZE",
         help="how much disk the cache may take, as 20g (20g)",
@@ -118,15 +145,6 @@ def _parser() -> argparse.ArgumentParser:
         help="how long to wait for a storage that does not answer (3600)",
     )  # fmt: skip
     return parser
-
-
-def _place(text: str) -> tuple[str, str, str]:
-    url, bucket, prefix = [*text.split(",", 2), "", ""][:3]
-    if not url.startswith(("http://", "https://")) or not bucket:
-        raise argparse.ArgumentTypeError(
-            "give URL,BUCKET or URL,BUCKET,PREFIX, as https://host:9000,backups,pg"
-        )
-    return url, bucket, prefix
 
 
 if __name__ == "__main__":
