@@ -16,6 +16,7 @@ __all__ = [
     "BackupRecord",
     "Capabilities",
     "Engine",
+    "Follows",
     "Kind",
     "Opening",
     "ReadsBack",
@@ -230,5 +231,18 @@ class ReadsBack(Protocol):
         the iterator stops it.
 
         :raises ToolFailed: if the program gave up
+        """
+        ...
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """What an engine has whose archived log can be followed as it grows."""
+
+    def wal_from(self, name: str) -> Iterator[WalFile]:
+        """Name the archived files of the log from this segment on.
+
+        A few that lie before it may be among them; the histories of its timeline and of newer ones
+        are. Costs as much as what is named, however long the archive is.
         """
         ...

@@ -118,6 +118,12 @@ class TargetDirectory:
     def set_filled(self, *, backup_id: str) -> None:
         self._set_mark(filled=backup_id)
 
+    def give_to(self, token: str) -> None:
+        """Let another restore have it as it is. Given already, nothing happens."""
+        mark = self._mark()
+        if mark.get("token") == self.token:
+            self._write_mark(token=token, filled=str(mark.get("filled", "")))
+
     def hand_over(self) -> None:
         """Give up the right to wipe it: from here on it is a cluster like any other."""
         (self.path / MARK).unlink(missing_ok=True)
@@ -151,9 +157,12 @@ class TargetDirectory:
         return mark if isinstance(mark, dict) else {}
 
     def _set_mark(self, *, filled: str) -> None:
+        self._write_mark(token=self.token, filled=filled)
+
+    def _write_mark(self, *, token: str, filled: str) -> None:
         part = self.path / DRAFT
         with part.open("w", encoding="utf-8") as file:
-            json.dump({"token": self.token, "filled": filled}, file)
+            json.dump({"token": token, "filled": filled}, file)
             file.flush()
             os.fsync(file.fileno())
         part.rename(self.path / MARK)

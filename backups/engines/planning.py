@@ -1,15 +1,34 @@
 """Which backup and log files bring a cluster to a moment, and whether they reach it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from backups.engines.base import BackupRecord, Kind, WalInventory
 from backups.engines.postgres import Postgres
 from backups.engines.wal import Segment, TimelineSwitch
 from backups.engines.wal_dump import TransactionEnd, last_record, transaction_ends
-from backups.errors import BackupMissing, EngineFailed, TargetOutOfReach
+from backups.errors import BackupMissing, EngineFailed, ObjectDamaged, TargetOutOfReach
+
+T = TypeVar("T")
+
+
+class SegmentDamaged(ObjectDamaged):
+    """A segment is in the archive, and what is there is not what its name says."""
+
+    code = "wal-damaged"
+    advice = (
+        "A log file in the archive is damaged (the attempt's log names it). "
+        "Bring a good copy back and resume, or ask for an earlier point."
+    )
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name
 
 
 class LogIncomplete(EngineFailed):
@@ -68,11 +87,17 @@ class Destination:
 
 
 Peek = Callable[[Sequence[str]], Path]
-"""Make sure that these segments lie in a folder, and return it."""
+"""Make sure that these segments lie in a folder, and return it.
+
+May raise SegmentDamaged, which counts as a hole in the log from then on.
+"""
 
 
 class Archive:
-    """One database's backups and log as they were listed, with the means to look into the log."""
+    """One database's backups and log as they were listed, with the means to look into the log.
+
+    A segment that turns out damaged where it is looked into is a hole in the log.
+    """
 
     def __init__(
         self,
@@ -90,6 +115,14 @@ class Archive:
         self._switches = switches
         self._postgres = postgres
         self._peek = peek
+        # What is listed, but cannot be replayed.
+        self._damaged: set[str] = set()
+
+    def doubt(self, names: Iterable[str]) -> None:
+        """Look into these segments, as far as they are there: a damaged one is a hole."""
+        for name in names:
+            if name in self._inventory.segments:
+                self._around_damage(partial(self._peek_unless_damaged, name))
 
     def reach_of(self, backup: BackupRecord) -> Reach:
         """Return how far the log leads on from a backup. A hole is told, not raised.
@@ -98,6 +131,9 @@ class Archive:
         """
         if backup.kind == Kind.LOGICAL:
             return Reach(segments=(), missing="", until_at=backup.began_at)
+        return self._around_damage(partial(self._reach_of, backup))
+
+    def _reach_of(self, backup: BackupRecord) -> Reach:
         way = self._way_from(backup)
         return Reach(
             segments=[segment.name for segment in way.segments],
@@ -106,24 +142,44 @@ class Archive:
         )
 
     def behind_the_hole(self, backup: BackupRecord) -> set[str]:
-        """Name the log files that no replay from this backup can get to: a hole lies before them.
+        """Name the log files that no replay from this backup can get to, and the damaged ones.
 
         Whoever serves the log must deny them, or PostgreSQL, reading ahead, would take the hole for
         a fault instead of for the end of the log.
         """
-        return {segment.name for segment in self._way_from(backup).beyond}
+        return {segment.name for segment in self._way_from(backup).beyond} | self._damaged
 
     def plan(self, target_at: datetime | None, *, backup_id: str = "") -> Destination:
         """Choose backup and log for a moment, for the latest, or for the end of one backup.
 
         :raises BackupMissing: if there is no finished backup, or not this one
         :raises TargetOutOfReach: with the point that can be reached, in words
-        :raises LogIncomplete: if a log file on the way is missing, naming the last moment before
+        :raises LogIncomplete: if a log file on the way is missing or damaged, naming the last
+            moment before
         """
         if not self.backups:
             raise BackupMissing
         if backup_id:
-            return self._to_end_of(backup_id)
+            return self._around_damage(partial(self._to_end_of, backup_id))
+        return self._around_damage(partial(self._to, target_at))
+
+    def _around_damage(self, ask: Callable[[], T]) -> T:
+        """Ask, and ask again without each segment that proves to be damaged."""
+        while True:
+            try:
+                return ask()
+            except SegmentDamaged as damage:
+                if damage.name in self._damaged:
+                    raise
+                self._damaged.add(damage.name)
+                self._present.clear()
+                self._ends.clear()
+
+    def _peek_unless_damaged(self, name: str) -> None:
+        if name not in self._damaged:
+            self._peek([name])
+
+    def _to(self, target_at: datetime | None) -> Destination:
         usable = [b for b in self.backups if target_at is None or b.ended_at <= target_at]
         if not usable:
             raise TargetOutOfReach(
@@ -182,6 +238,12 @@ class Archive:
             if last
             else "or restore from another archive: no moment can be reached without it."
         )
+        if name in self._damaged:
+            return LogIncomplete(
+                f"{name} is damaged",
+                advice=f"The log file {name} is damaged in the archive. Bring a good copy back, "
+                f"{wish}",
+            )
         there = f", {min(way.beyond).name} is there" if way.beyond else ", the backup needs it"
         return LogIncomplete(
             f"{name} is missing{there}",
@@ -201,49 +263,31 @@ class Archive:
     def _way_from(self, backup: BackupRecord) -> _Way:
         """List the log from a backup on, over timelines, up to the archive's end or a hole."""
         timeline, ancestors = self._newest_descendant(backup)
-        limits = {switch.timeline: switch.lsn for switch in ancestors}
         size = backup.segment_bytes
-        present = self._segments(size)
-        way: list[Segment] = []
-        current = Segment.parse(backup.begin_wal, size=size)
-        chain = [t for t in [*limits, timeline] if t >= backup.timeline]
-        for step in chain:
-            current = Segment(step, current.number, size)
-            while current in present and current.start < limits.get(step, 1 << 64):
-                if step != timeline and current.end > limits[step]:
-                    break  # The child's copy of this segment holds both timelines.
-                way.append(current)
-                current = current.next()
-        number = way[-1].number if way else current.number - 1
-        beyond = {
-            segment
-            for segment in present
-            if segment.number > number
-            and segment.timeline in chain
-            and segment.start < limits.get(segment.timeline, 1 << 64)
-        }
-        if not beyond and _Way(way, None, beyond).covers(backup):
+        way, beyond, lacking = follow_log(
+            self._segments(size),
+            Segment(backup.timeline, Segment.parse(backup.begin_wal, size=size).number, size),
+            timeline=timeline,
+            ancestors=ancestors,
+        )
+        is_at_end = not beyond and lacking.name not in self._damaged
+        if is_at_end and _Way(way, None, beyond).covers(backup):
             return _Way(way, None, beyond)
-        lacking = (number + 1) * size
-        timeline = next(t for t in chain if lacking + size <= limits.get(t, 1 << 64))
-        return _Way(way, Segment(timeline, number + 1, size), beyond)
+        return _Way(way, lacking, beyond)
 
     def _segments(self, size: int) -> set[Segment]:
         if size not in self._present:
-            names = self._inventory.segments
+            names = self._inventory.segments.keys() - self._damaged
             self._present[size] = {Segment.parse(name, size=size) for name in names}
         return self._present[size]
 
     def _newest_descendant(self, backup: BackupRecord) -> tuple[int, list[TimelineSwitch]]:
-        for timeline in sorted(self._switches, reverse=True):
-            history = self._switches[timeline]
-            on_the_way = any(
-                s.timeline == backup.timeline and s.lsn >= backup.end_lsn for s in history
-            )
-            archived = any(name.startswith(f"{timeline:08X}") for name in self._inventory.segments)
-            if on_the_way and archived:
-                return timeline, history
-        return backup.timeline, self._switches.get(backup.timeline, [])
+        return newest_descendant(
+            self._switches,
+            self._inventory.segments.keys() - self._damaged,
+            timeline=backup.timeline,
+            lsn=backup.end_lsn,
+        )
 
     def _end_of(
         self, way: list[Segment], backup: BackupRecord
@@ -298,6 +342,59 @@ class Archive:
             if ends:
                 yield from ends
                 return
+
+
+def newest_descendant(
+    switches: Mapping[int, list[TimelineSwitch]],
+    segments: Iterable[str],
+    *,
+    timeline: int,
+    lsn: int,
+) -> tuple[int, list[TimelineSwitch]]:
+    """Return the newest archived timeline that a cluster at this point can follow, and its past."""
+    names = list(segments)
+    for newer in sorted(switches, reverse=True):
+        history = switches[newer]
+        on_the_way = any(each.timeline == timeline and each.lsn >= lsn for each in history)
+        if on_the_way and any(name.startswith(f"{newer:08X}") for name in names):
+            return newer, history
+    return timeline, switches.get(timeline, [])
+
+
+def follow_log(
+    present: AbstractSet[Segment],
+    first: Segment,
+    *,
+    timeline: int,
+    ancestors: Sequence[TimelineSwitch],
+) -> tuple[list[Segment], set[Segment], Segment]:
+    """Follow the log from its first segment on, over timelines, to its end or to the first hole.
+
+    Returns the segments of the way, those that lie behind a hole in it, and the one after its last,
+    which is not there.
+    """
+    limits = {switch.timeline: switch.lsn for switch in ancestors}
+    way: list[Segment] = []
+    current, size = first, first.size
+    chain = [each for each in [*limits, timeline] if each >= first.timeline]
+    for step in chain:
+        current = Segment(step, current.number, size)
+        while current in present and current.start < limits.get(step, 1 << 64):
+            if step != timeline and current.end > limits[step]:
+                break  # The child's copy of this segment holds both timelines.
+            way.append(current)
+            current = current.next()
+    number = way[-1].number if way else first.number - 1
+    beyond = {
+        segment
+        for segment in present
+        if segment.number > number
+        and segment.timeline in chain
+        and segment.start < limits.get(segment.timeline, 1 << 64)
+    }
+    lacking = (number + 1) * size
+    of = next(each for each in chain if lacking + size <= limits.get(each, 1 << 64))
+    return way, beyond, Segment(of, number + 1, size)
 
 
 def _destination(

@@ -5,6 +5,7 @@ read-only transaction with limits on its time, asked by an account that may read
 nothing else, and cannot become another one. Its words are not looked at here.
 """
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import errors, pq, sql
 
 from backups.engines.checking import WORDS, Outcome
 from backups.engines.dumps.server import Connection, Server
@@ -21,6 +22,11 @@ from backups.engines.dumps.server import Connection, Server
 STATEMENT_SECONDS = 60
 LOCK_SECONDS = 2
 VALUE = 200
+# How one begins, behind comments and brackets: the words that a cursor takes.
+_BEGINS = re.compile(
+    r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|with|values|table)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 # The account that asks, in a restored cluster that nobody else can enter.
 READER = "highwater_reader"
 # What every PostgreSQL from 14 on has: an account that may read everything.
@@ -44,6 +50,10 @@ _SHUT_IN = sql.SQL("""
 """)
 
 
+class NoQuestion(ValueError):
+    """A server cannot read it, or it is no question; the message says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a question came to: ``value`` as it is shown, ``words`` why it is not ok."""
@@ -52,6 +62,42 @@ class Answer:
     seconds: float = 0.0
     value: str = ""
     words: str = ""
+
+
+def is_question(question: str) -> bool:
+    """Whether it begins as a question does, by a SELECT or a WITH. No server is asked."""
+    return _BEGINS.match(question) is not None
+
+
+def read(connection: Connection, question: str, *, seconds: float) -> str:
+    """Have a server read a question without running it; return why it could not be asked now.
+
+    Empty if nothing is wrong with it. What is not there now may be there when it is asked.
+
+    :raises NoQuestion: if it is not one SELECT or WITH that only reads, and gives one column
+    :raises psycopg.Error: if the server cannot be asked
+    """
+    with connection.transaction(force_rollback=True):
+        connection.execute("set transaction read only")
+        _limit(connection, seconds)
+        try:
+            types = _types_of(connection, question)
+        except (errors.SyntaxError, errors.FeatureNotSupported) as error:
+            raise NoQuestion(_words_of(error)) from error
+        except (psycopg.ProgrammingError, psycopg.DataError) as error:
+            return _words_of(error)
+        if len(types) != 1:
+            raise NoQuestion(f"It has to give one column; it gives {len(types)}.")
+        try:
+            # Below another question nothing may stand that changes rows, however it begins.
+            alone = question.rstrip().rstrip(";")
+            _types_of(connection, f"select * from ({alone}\n) as question")  # noqa: S608 - not run
+        except errors.FeatureNotSupported as error:
+            raise NoQuestion("It changes what it should only read.") from error
+        except psycopg.Error:
+            # It was well by itself: a comment behind it, say.
+            return ""
+    return ""
 
 
 def ask(connection: Connection, question: str, *, seconds: float = STATEMENT_SECONDS) -> Answer:
@@ -65,12 +111,14 @@ def ask(connection: Connection, question: str, *, seconds: float = STATEMENT_SEC
         with connection.transaction(force_rollback=True):
             connection.execute("set transaction read only")
             _limit(connection, seconds)
+            # First by itself: the server then shows the place of an error in these words alone.
+            _types_of(connection, question)
             # The query of a cursor can be nothing but one SELECT, VALUES or WITH that only reads.
             with connection.cursor(name="highwater") as cursor:
                 cursor.execute(question.encode())
                 rows = cursor.fetchmany(2)
     except psycopg.Error as error:
-        return _failed(str(error), began)
+        return _failed(_words_of(error), began)
     return _single(rows, began)
 
 
@@ -96,7 +144,7 @@ def ask_in_use(connection: Connection, question: str, *, seconds: float) -> Answ
             connection.execute("set local role none")
             rows = _ask_shut_in(connection, question, types[0])
         except psycopg.Error as error:
-            return _failed(str(error), began)
+            return _failed(_words_of(error), began)
     return _single(rows, began)
 
 
@@ -145,7 +193,7 @@ def _types_of(connection: Connection, question: str) -> list[str]:
     inside = connection.pgconn
     for result in (inside.prepare(b"", question.encode()), inside.describe_prepared(b"")):
         if result.status != pq.ExecStatus.COMMAND_OK:
-            raise psycopg.DatabaseError(result.get_error_message())
+            raise errors.error_from_result(result)
     row = connection.execute(
         "select pg_catalog.array_agg(pg_catalog.format_type(type, -1) order by place) "
         "from pg_catalog.unnest(%s::oid[]) with ordinality as found(type, place)",
@@ -153,6 +201,19 @@ def _types_of(connection: Connection, question: str) -> list[str]:
     ).fetchone()
     assert row is not None
     return row[0] or []
+
+
+def _words_of(error: psycopg.Error) -> str:
+    """Return the server's words, without the statement that a question is wrapped in."""
+    said = error.diag
+    if said.message_primary is None:
+        return str(error)
+    if said.statement_position and "highwater" not in str(error):
+        return str(error)
+    words = [said.message_primary]
+    words += [f"DETAIL:  {said.message_detail}"] if said.message_detail else []
+    words += [f"HINT:  {said.message_hint}"] if said.message_hint else []
+    return "\n".join(words)
 
 
 def _drop_reader(connection: Connection) -> None:

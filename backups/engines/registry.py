@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 
 from backups import engines
-from backups.engines.base import Engine, Opening, ReadsBack, Streams
+from backups.engines.base import Engine, Follows, Opening, ReadsBack, Streams
 from backups.errors import ToolMissing
 
 
@@ -27,6 +27,12 @@ def strategies_of(name: str) -> Sequence[str]:
     streams = ["STREAM"] if engine is not None and issubclass(engine, Streams) else []
     reads_back = ["RELAY"] if engine is not None and issubclass(engine, ReadsBack) else []
     return ["STAGE", *streams, *reads_back]
+
+
+def can_follow(name: str) -> bool:
+    """Say whether a standby can be kept warm from an archive of this engine."""
+    engine = known_engines().get(name)
+    return engine is not None and issubclass(engine, Follows)
 
 
 def opened(name: str, opening: Opening) -> Engine:

@@ -7,10 +7,8 @@ it was.
 """
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +18,13 @@ from backups.engines import private
 from backups.engines.dumps.server import Server
 from backups.engines.planning import Destination
 from backups.engines.postgres import Postgres
+from backups.engines.recovering import (
+    Position,
+    connected,
+    control_of,
+    limits_of,
+    position_of,
+)
 from backups.engines.wal import SEGMENT_NAME, Segment, format_lsn, parse_lsn
 from backups.engines.wal_stage import WalStage
 from backups.errors import ReplayStopped, VerificationFailed
@@ -27,24 +32,6 @@ from backups.steps import Step
 
 POLL_SECONDS = 0.1
 QUIET_SECONDS = 30.0
-# PostgreSQL refuses to serve reads while replaying if these are lower than they were at the source.
-LIMITS = {
-    "max_connections setting": "max_connections",
-    "max_worker_processes setting": "max_worker_processes",
-    "max_wal_senders setting": "max_wal_senders",
-    "max_prepared_xacts setting": "max_prepared_transactions",
-    "max_locks_per_xact setting": "max_locks_per_transaction",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """Where replay stands."""
-
-    in_recovery: bool
-    replayed_lsn: int
-    is_paused: bool
-    replayed_at: datetime | None
 
 
 class Replay:
@@ -95,7 +82,7 @@ class Replay:
             return False
         if not self.is_recovering():
             return True
-        reached = parse_lsn(self._control()["Minimum recovery ending location"])
+        reached = parse_lsn(control_of(self._postgres)["Minimum recovery ending location"])
         ours = self._destination
         return former.timeline != ours.timeline or reached > ours.must_replay_lsn
 
@@ -165,16 +152,7 @@ class Replay:
         A table that was about to be dropped is locked while recovery is paused, hence the limit on
         locks.
         """
-        return psycopg.connect(
-            host=self._socket_folder(),
-            port=self._postgres.port,
-            user=self._superuser,
-            dbname=database,
-            connect_timeout=5,
-            autocommit=True,
-            options="-c lock_timeout=2s -c statement_timeout=30s "
-            "-c default_transaction_read_only=on",
-        )
+        return connected(self._postgres, self._superuser, database)
 
     def private_server(self) -> Server:
         """Return how programs enter it while it is private.
@@ -234,7 +212,7 @@ class Replay:
         private.start(
             self._postgres,
             log=self._log,
-            settings={**self._limits(), "logging_collector": "off"},
+            settings={**limits_of(self._postgres), "logging_collector": "off"},
             wait_ready=True,
             failure=ReplayStopped,
         )
@@ -253,7 +231,7 @@ class Replay:
             self._postgres,
             log=self._log,
             settings={
-                **self._limits(),
+                **limits_of(self._postgres),
                 "restore_command": self._stage.restore_command(),
                 **_stopping_at(self._destination),
                 "recovery_target_inclusive": "on",
@@ -268,32 +246,9 @@ class Replay:
             failure=ReplayStopped,
         )
 
-    def _limits(self) -> dict[str, str]:
-        values = self._control()
-        return {ours: values[theirs] for theirs, ours in LIMITS.items() if theirs in values}
-
-    def _control(self) -> dict[str, str]:
-        said = self._postgres.run("pg_controldata", str(self._postgres.data_dir)).stdout
-        return dict(re.findall(r"^(.+?):\s+(.+)$", said, flags=re.MULTILINE))
-
     def _ask(self) -> Position | None:
         """Ask the server where it is; None while it does not take questions yet."""
-        try:
-            with self.connect() as connection:
-                row = connection.execute(
-                    "select pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, "
-                    "case when pg_is_in_recovery() then pg_get_wal_replay_pause_state() end, "
-                    "pg_last_xact_replay_timestamp()"
-                ).fetchone()
-        except (psycopg.OperationalError, FileNotFoundError):
-            return None
-        assert row is not None
-        return Position(
-            in_recovery=bool(row[0]),
-            replayed_lsn=parse_lsn(str(row[1])) if row[1] else 0,
-            is_paused=row[2] == "paused",
-            replayed_at=row[3] if isinstance(row[3], datetime) else None,
-        )
+        return position_of(self._postgres, self._superuser)
 
     def _done(self, position: Position | None) -> int:
         """Return the bytes replayed; before the server answers, by the files it was given."""

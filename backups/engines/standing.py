@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from backups.engines.planning import Destination
 from backups.engines.private import start_privately
-from backups.engines.replay import Position, Replay
+from backups.engines.recovering import Position
+from backups.engines.replay import Replay
 from backups.errors import VerificationFailed
 from backups.steps import Step
 

@@ -59,6 +59,33 @@ class WalStage:
         os.truncate(packed, 0)
         return ""
 
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Give back what all other files take. Whoever asks for one finds it listed or absent."""
+        kept = set(names)
+        for path in (self.folder / "files").iterdir():
+            if path.name not in kept and path.suffix != ".part":
+                path.unlink(missing_ok=True)
+        with self._lock:
+            index = (self.folder / "index").read_text(encoding="ascii").splitlines()
+            # The last line of a name counts.
+            last = {line.partition(" ")[0]: line for line in index}
+            _write(
+                self.folder / "index",
+                "".join(f"{line}\n" for name, line in last.items() if name in kept),
+            )
+        (self.folder / "served").unlink(missing_ok=True)
+
+    def listed(self) -> set[str]:
+        """Name what was last said to be in the archive."""
+        try:
+            return set((self.folder / "listing").read_text(encoding="ascii").split())
+        except FileNotFoundError:
+            return set()
+
+    def discard(self, name: str) -> None:
+        """Let go of a file that proved to be not what was staged: it is to be brought again."""
+        (self.folder / "files" / name).unlink(missing_ok=True)
+
     def wanted(self) -> list[str]:
         """Name the files that PostgreSQL waits for."""
         return sorted(path.name for path in (self.folder / "wanted").iterdir())

@@ -10,6 +10,7 @@ one long request that cannot go on where it broke.
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -110,6 +111,24 @@ class BarmanCloud:
             elif HISTORY_NAME.match(file.name):
                 histories[file.name] = file
         return WalInventory(segments=segments, histories=histories)
+
+    def wal_from(self, name: str) -> Iterator[WalFile]:
+        folder = self._place.key(self._server, "wals") + "/"
+        # What is asked for lies behind this key: its own name would leave one out that is unpacked.
+        after = f"{folder}{name[:16]}/{name[:-1]}"
+        for ref in chain(
+            self._bucket.list(f"{folder}{name[:8]}.history"), self._listed_after(folder, after)
+        ):
+            found = WAL_OBJECT.match(ref.name)
+            if found is not None:
+                yield WalFile(name=found["name"], ref=ref, packing=found["packing"] or "")
+
+    def _listed_after(self, folder: str, after: str) -> Iterator[ObjectRef]:
+        page = self._bucket.list_page(folder, after=after)
+        yield from page.objects
+        while page.next_token:
+            page = self._bucket.list_page(folder, token=page.next_token)
+            yield from page.objects
 
     def read_history(self, file: WalFile) -> str:
         return unpacked(self._bucket.read(file.ref.key), file.packing).decode()
