@@ -114,6 +114,7 @@ def remove_alert_rule(*, rule_id: int) -> None:
 def acknowledge_alert(*, alert_id: int, by: User, at: datetime) -> BackupAlert:
     """Say that somebody knows: nobody is reminded, and it goes no higher. It stays open.
 
+    It holds for every rule that tells of the same finding, unless one tells of something graver.
     Said again, the first one stays.
 
     :raises AlertIsOver: if it is over
@@ -125,6 +126,12 @@ def acknowledge_alert(*, alert_id: int, by: User, at: datetime) -> BackupAlert:
         if row.acknowledged_at is None:
             row.acknowledged_at, row.acknowledged_by = at, by
             row.save(update_fields=["acknowledged_at", "acknowledged_by"])
+        same = BackupAlert.objects.filter(
+            database=row.database_id, about=row.about, closed_at=None, acknowledged_at=None
+        )
+        if row.state != CheckState.CRITICAL:
+            same = same.filter(state=row.state)
+        same.update(acknowledged_at=row.acknowledged_at, acknowledged_by=row.acknowledged_by)
     return row
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.models import User
 from backups import queries, runner
-from backups.engines.questions import Answer
+from backups.engines.questions import Answer, NoQuestion, is_question
 from backups.errors import VerificationFailed
 from backups.models import (
     CheckDepth,
@@ -32,6 +32,9 @@ _NAMED = 5
 class CheckNotKept(Refused):
     code = "check-not-kept"
     message = "This check cannot be kept. Give it a name of its own and a question in SQL."
+
+
+_NO_QUESTION = "A check is one SELECT or WITH that only reads, and gives one value."
 
 
 class NothingToAsk(Refused):
@@ -84,6 +87,31 @@ def add_check(
             registered_at=at,
         )
     )
+
+
+def read_check(*, database_id: int, sql: str, tenant_id: int | None = None) -> str:
+    """Have the running database read a question, without running it.
+
+    Returns what whoever keeps it all the same should know: why it could not be read, or not asked
+    as things are now. Empty if nothing is wrong with it.
+
+    :raises CheckNotKept: if it could never be asked, with the reason
+    """
+    if not is_question(sql):
+        raise CheckNotKept(_NO_QUESTION)
+    database = Database.objects.select_related("storage").get(pk=database_id)
+    tenants = queries.tenants_of(database_id)
+    asked = (tenants.filter(pk=tenant_id) if tenant_id is not None else tenants).first()
+    if asked is None:
+        return "It was not read: there is no tenant whose database could be asked."
+    try:
+        words = runner.read_question(database, asked, sql)
+    except NoQuestion as error:
+        raise CheckNotKept(f"{_NO_QUESTION} {asked}: {error}") from error
+    except runner.NotAsked as failure:
+        detail = failure.detail.strip()[:500]
+        return f"It was not read: the running database could not be asked ({detail})."
+    return f"As {asked} is now, it would fail: {words}" if words else ""
 
 
 def edit_check(
@@ -190,6 +218,8 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _kept(check: VerificationCheck) -> VerificationCheck:
+    if check.sql and not is_question(check.sql):
+        raise CheckNotKept(_NO_QUESTION)
     try:
         check.full_clean()
     except ValidationError as error:

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from backups import runner, tasks
+from backups import queries, runner, tasks
 from backups.models import (
     BackupJob,
     BackupPolicy,
@@ -16,11 +16,13 @@ from backups.models import (
     JobState,
     ObjectReading,
     PolicyChange,
+    ReadingState,
     ReplicaState,
     RestoreJob,
     StorageLocation,
 )
 from backups.models.jobs import OVER
+from backups.options.words import duration
 from incidents.errors import Refused
 
 _AT_WORK = (JobState.QUEUED, JobState.RUNNING)
@@ -39,6 +41,14 @@ class NotAnotherPlace(Refused):
     )
 
 
+class PlaceOnlyRead(Refused):
+    code = "copy-place-only-read"
+    message = (
+        "The keys of this location are only to read, so nothing can be copied there. Give it keys "
+        "that may write and say so at the location, or choose another one."
+    )
+
+
 class CopyRuns(Refused):
     code = "copy-runs"
     message = "A copy to this location is under way already. Wait for it, or call it off."
@@ -47,8 +57,8 @@ class CopyRuns(Refused):
 class ArchiveNameTaken(Refused):
     code = "archive-name-taken"
     message = (
-        "Another database has an archive of this name there. Choose another location, or register "
-        "one with a prefix of its own."
+        "Another database has an archive of this name there, or a copy of one. Choose another "
+        "location, or register one with a prefix of its own."
     )
 
 
@@ -97,6 +107,7 @@ def replicate_backups(
 
     :raises NoReplicaNamed: if there is none
     :raises NotAnotherPlace: if it is the same place
+    :raises PlaceOnlyRead: if nothing is to be written there
     :raises ArchiveNameTaken: if another database's archive is in the way
     :raises CopyRuns: if somebody is at it
     """
@@ -117,6 +128,7 @@ def begin_migration(
     Nothing else changes until it is switched. A replication to that place becomes the move.
 
     :raises NotAnotherPlace: if it is the same place
+    :raises PlaceOnlyRead: if nothing is to be written there
     :raises ArchiveNameTaken: if another database's archive is in the way
     :raises CopyRuns: if a move of it is under way
     """
@@ -132,11 +144,13 @@ def begin_migration(
         kind=CopyKind.REPLICATION,
         state__in=_AT_WORK,
     )
-    if replication.update(kind=CopyKind.MIGRATION):
-        return CopyJob.objects.get(
-            database=database, destination=destination_id, kind=CopyKind.MIGRATION,
-            state__in=[*_AT_WORK, JobState.PAUSED],
-        )  # fmt: skip
+    with transaction.atomic():
+        # Held, so that its worker does not end it as the other meanwhile.
+        job: CopyJob | None = replication.select_for_update().first()
+        if job is not None:
+            job.kind = CopyKind.MIGRATION
+            job.save(update_fields=["kind"])
+            return job
     return _begin(database, destination_id, CopyKind.MIGRATION, at=at, by_worker=by_worker)
 
 
@@ -147,7 +161,7 @@ def switch_migration(*, copy_id: int, typed: str, at: datetime) -> CopyJob:
     (see ``archiving_at``). What still arrives at the old place is brought over every ten minutes.
 
     :raises LocationNameDiffers: if what was typed is not the new location's name
-    :raises MoveNotReady: if not everything is there
+    :raises MoveNotReady: if not everything is there and sound, by a comparison of the last minutes
     :raises DatabaseAtWork: while a backup or a restore is under way
     :raises ArchiveNameTaken: if another database has its archive there by now
     """
@@ -164,8 +178,19 @@ def switch_migration(*, copy_id: int, typed: str, at: datetime) -> CopyJob:
         state = ReplicaState.objects.filter(
             database=job.database_id, location=job.destination_id
         ).first()
-        if state is None or state.missing_objects:
+        if state is None or state.missing_objects or _is_damaged_at(job):
             raise MoveNotReady
+        if job.failure_code:
+            raise MoveNotReady(
+                "The last comparison failed: the move says why. Mend that, and switch after the "
+                "next one that does not."
+            )
+        if at - state.compared_at > runner.COMPARED_WITHIN:
+            # What came since would be nobody's: later on, only what is newer is looked for.
+            raise MoveNotReady(
+                f"It was last compared {duration(at - state.compared_at)} ago. See that the beat "
+                "and a worker run and that both places answer; switch after the next comparison."
+            )
         database = Database.objects.select_for_update().get(pk=job.database_id)
         _require_idle(database)
         _require_free(database, job.destination)
@@ -183,7 +208,8 @@ def end_migration(*, copy_id: int, at: datetime) -> CopyJob:
     Where the policy replicates to it, it stays a copy.
 
     :raises MoveNotSwitched: if the archive still has its old place
-    :raises OldPlaceInUse: if files arrived there since the switch, an hour ago or less
+    :raises OldPlaceInUse: if files arrived there since the switch, an hour ago or less, or nobody
+        has looked for an hour
     :raises CopyRuns: while a worker is at it
     """
     with transaction.atomic():
@@ -196,6 +222,12 @@ def end_migration(*, copy_id: int, at: datetime) -> CopyJob:
             raise CopyRuns("It is being brought up to date just now. Try again in a minute.")
         if runner.still_arrives(job, at=at):
             raise OldPlaceInUse
+        # An old place that is gone for good cannot be compared: then the last try has failed.
+        if not job.failure_code and not runner.was_compared(job, at=at):
+            raise OldPlaceInUse(
+                "Nobody has looked of late for what still arrives at the old place. See that the "
+                "beat and a worker run, and end it after the next comparison."
+            )
         policy = BackupPolicy.objects.filter(database=job.database_id).first()
         if policy is None or policy.replicate_to_id != job.source_id:
             job.database.copies.remove(job.source)
@@ -226,6 +258,8 @@ def _begin(
     database: Database, destination_id: int, kind: CopyKind, *, at: datetime, by_worker: bool
 ) -> CopyJob:
     destination = StorageLocation.objects.get(pk=destination_id)
+    if destination.is_read_only:
+        raise PlaceOnlyRead
     _require_elsewhere(database.storage, destination)
     _require_free(database, destination)
     try:
@@ -257,8 +291,7 @@ def _require_elsewhere(source: StorageLocation, destination: StorageLocation) ->
 
 
 def _require_free(database: Database, destination: StorageLocation) -> None:
-    others = Database.objects.filter(storage=destination, archive_name=database.archive_name)
-    if others.exclude(pk=database.pk).exists():
+    if destination.pk in queries.places_taken(database):
         raise ArchiveNameTaken
 
 
@@ -269,6 +302,16 @@ def _require_idle(database: Database) -> None:
         raise DatabaseAtWork
 
 
+def _is_damaged_at(job: CopyJob) -> bool:
+    """Whether something was found damaged at the new place, and not copied anew since."""
+    bad = ObjectReading.objects.filter(
+        database=job.database_id,
+        location=job.destination_id,
+        state__in=[ReadingState.DAMAGED, ReadingState.RESIZED],
+    )
+    return bad.exists()
+
+
 def _moves(database: Database) -> "QuerySet[CopyJob]":
     unfinished = [*_AT_WORK, JobState.PAUSED]
     return CopyJob.objects.filter(database=database, kind=CopyKind.MIGRATION, state__in=unfinished)
@@ -276,7 +319,9 @@ def _moves(database: Database) -> "QuerySet[CopyJob]":
 
 def _make_primary(database: Database, job: CopyJob) -> None:
     database.storage = job.destination
-    database.save(update_fields=["storage"])
+    # That was of the other place.
+    database.listed_at = None
+    database.save(update_fields=["storage", "listed_at"])
     database.copies.remove(job.destination)
     database.copies.add(job.source)
     # How far it was behind is no question any more.

@@ -22,6 +22,7 @@ from backups.models import (
 )
 from backups.operations.decisions import note_decision
 from backups.operations.restores import TargetBusy, send, waits_for_first
+from backups.operations.warm import NoStandby, require_no_base
 from backups.operations.wishes import (
     end_of,
     require_in_order,
@@ -125,6 +126,7 @@ def pivot_restore(
     Its worker stops where it is, and the next one plans anew.
 
     :raises NotPivotable: if it is over, is to end, or its cluster is opened already
+    :raises RestoreMakesBase: if a standby's base is made by it
     :raises NothingChanged: if it follows this course already
     :raises TargetBusy: if another restore has the new recovery target
     :raises Refused: if what is asked for anew cannot be reached, as ``request_restore`` has it
@@ -132,6 +134,7 @@ def pivot_restore(
     try:
         with transaction.atomic():
             job = _locked(restore_id)
+            require_no_base(job)
             late = job.phase in (RestorePhase.TENANTS, RestorePhase.READY)
             if job.is_over or job.cancel_requested_at or late:
                 raise NotPivotable
@@ -155,7 +158,10 @@ def pivot_restore(
 def _require_way(job: RestoreJob, course: Course, *, at: datetime) -> None:
     """Refuse what is known not to lead there; only what changes is looked at."""
     goes_elsewhere = (job.point, job.target_at) != (course.point, course.target_at)
-    if goes_elsewhere and course.point != RestorePoint.BACKUP:
+    if course.point == RestorePoint.HERE:
+        if job.continues_id is None:
+            raise NoStandby
+    elif goes_elsewhere and course.point != RestorePoint.BACKUP:
         require_point(job.database, course.target_at, source_id=course.source_id)
     _require_order(job, course)
     require_source(job.database, course.source_id)

@@ -8,7 +8,9 @@ from accounts.models import User
 from backups import runner
 from backups.models import Backup, BackupPolicy, Database, Drill, DrillState, RecoveryTarget
 from backups.operations.restores import NotCancellable, TargetBusy, cancel_restore, send
+from backups.operations.warm import require_no_standby
 from backups.operations.wishes import NoBackup, require_ready
+from backups.queries import NotRegistered
 from incidents.errors import Refused
 
 
@@ -40,6 +42,7 @@ def hold_drill(
     :raises NoDrillTarget: if none is known
     :raises NoBackup: if there is nothing to restore
     :raises DrillRuns: if the database has one already
+    :raises TargetKeepsStandby: if the target is there for a standby alone
     :raises TargetBusy: if a restore has the target, has stopped there, or a drill's cluster stands
     :raises TargetOccupied: if its directory holds something; a drill never moves it aside
     :raises TargetNotReady: if its machine lacks something
@@ -52,11 +55,15 @@ def hold_drill(
         raise NoBackup
     if database.drills.filter(ended_at=None).exists():
         raise DrillRuns
+    require_no_standby(target)
     if runner.is_held(target):
         raise TargetBusy
     require_ready(target, newest, replaces="", at=at)
     try:
         with transaction.atomic():
+            # Whoever unregisters it at this moment is waited for.
+            if not Database.objects.select_for_update(no_key=True).filter(pk=database.pk):
+                raise NotRegistered
             drill = runner.begin_drill(
                 database=database, target=target, by_id=by.pk if by else None, at=at
             )

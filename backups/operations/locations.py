@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
+from backups import schedules
 from backups.models import BackupJob, CopyJob, JobState, RestoreJob, StorageLocation, StorageRole
 from backups.operations.registration import NotRegistrable, registered
 from credentials import is_endpoint
@@ -33,13 +34,19 @@ def register_storage_location(
     uses_path_style: bool = True,
     role: StorageRole = StorageRole.PRIMARY,
     provider: str = "",
+    tz: str = "UTC",
+    is_read_only: bool = False,
     at: datetime,
 ) -> StorageLocation:
     """Register a bucket; its credentials are named (``settings:``, ``env:``, ``file:``).
 
+    ``tz`` is the zone in which its nights are counted. Of one that
+    ``is_read_only`` the keys are only to read: no probe and no copy is written there.
+
     :raises NotRegistrable: if it cannot be registered like this, saying why
     """
     _require_endpoint(endpoint)
+    _require_zone(tz)
     return registered(
         StorageLocation(
             name=name,
@@ -51,6 +58,8 @@ def register_storage_location(
             uses_path_style=uses_path_style,
             role=role,
             provider=provider,
+            tz=tz,
+            is_read_only=is_read_only,
             registered_at=at,
         )
     )
@@ -66,6 +75,8 @@ def change_storage_location(
     provider: str | None = None,
     bucket: str | None = None,
     prefix: str | None = None,
+    tz: str | None = None,
+    is_read_only: bool | None = None,
 ) -> StorageLocation:
     """Reach a storage location in another way from now on, or call another place by its name.
 
@@ -77,6 +88,8 @@ def change_storage_location(
     :raises LocationInUse: if bucket or prefix is to change under a job that is not over
     """
     _require_endpoint(endpoint or "")
+    if tz is not None:
+        _require_zone(tz)
     wanted = {
         "endpoint": endpoint,
         "region": region,
@@ -85,6 +98,8 @@ def change_storage_location(
         "provider": provider,
         "bucket": bucket,
         "prefix": None if prefix is None else prefix.strip("/"),
+        "tz": tz,
+        "is_read_only": is_read_only,
     }
     with transaction.atomic():
         location = StorageLocation.objects.select_for_update().get(pk=location_id)
@@ -108,6 +123,13 @@ def _require_endpoint(endpoint: str) -> None:
             "An endpoint is an address that begins with http:// or https://, without a name, a "
             "password or a question in it. Leave it empty for Amazon's own."
         )
+
+
+def _require_zone(tz: str) -> None:
+    try:
+        schedules.check_zone(tz)
+    except schedules.BadSchedule as error:
+        raise NotRegistrable(error.advice) from error
 
 
 def _require_idle(location: StorageLocation) -> None:

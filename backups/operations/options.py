@@ -1,6 +1,6 @@
 """Seeing every way back side by side, and choosing one."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from backups.models import RestoreJob, RestoreStrategy
 from backups.operations.decisions import Decision
 from backups.operations.restores import request_restore
 from backups.operations.staged import request_staged_recovery
-from backups.options import Board, Point, RecoveryOption
+from backups.options import Board, Point, RecoveryOption, Strategy
 from backups.options.words import POINTS, told, told_range
 from incidents.errors import Refused
 
@@ -21,6 +21,11 @@ LOOK_SECONDS = 20.0
 class OptionGone(Refused):
     code = "option-gone"
     message = "This way back is not what it was when it was shown. Look at the options again."
+
+
+class OptionUnknown(OptionGone):
+    code = "option-unknown"
+    message = "There is no such option. Look at the options again."
 
 
 class OptionBlocked(Refused):
@@ -34,26 +39,27 @@ def recovery_options(
     at: datetime,
     moment: datetime | None = None,
     everything: bool = False,
-    silent_ids: Collection[int] = (),
+    unheard: Mapping[int, str] | None = None,
 ) -> Board:
     """Return every sensible way back, side by side, as of what is on record. Asks nobody.
 
-    ``silent_ids`` are the places that gave no answer just now (see ``silent_places``). With
+    ``unheard`` are the places that could not be read just now (see ``unheard_places``). With
     ``everything`` also what another option beats is shown.
     """
-    facts = runner.read_facts(database_id=database_id, at=at, moment=moment, silent_ids=silent_ids)
+    facts = runner.read_facts(database_id=database_id, at=at, moment=moment, unheard=unheard)
     return options.make_board(facts, everything=everything)
 
 
-def silent_places(*, database_id: int, at: datetime) -> list[int]:
-    """Ask the storage and its copies what they hold, and return those that did not answer.
+def unheard_places(*, database_id: int, at: datetime) -> dict[int, str]:
+    """Ask the storage and its copies what they hold, and return those that could not be read.
 
-    What is heard is on record then. Takes ``LOOK_SECONDS`` at most.
+    Each comes with the code of its failure. What is heard is on record then. Takes
+    ``LOOK_SECONDS`` at most.
     """
     look = runner.look_at_archive(
         database_id=database_id, at=at, budget_seconds=LOOK_SECONDS, waits_for_copies=True
     )
-    return sorted(look.faults)
+    return {pk: look.faults[pk].code for pk in sorted(look.faults)}
 
 
 def option_named(*, database_id: int, code: str, at: datetime) -> RecoveryOption:
@@ -65,6 +71,10 @@ def option_named(*, database_id: int, code: str, at: datetime) -> RecoveryOption
     board = recovery_options(database_id=database_id, at=at, moment=moment, everything=True)
     found = next((option for option in board.options if option.code == code), None)
     if found is None:
+        if not options.is_code(code):
+            raise OptionUnknown(
+                f"There is no option {code!r}. Take the code of one that recovery_options shows."
+            )
         raise OptionGone
     return found
 
@@ -95,7 +105,7 @@ def choose_option(
         raise OptionBlocked(chosen.risks[0].words)
     shared: dict[str, Any] = {
         "database_id": database_id,
-        "strategy": RestoreStrategy(chosen.strategy),
+        "strategy": _strategy(chosen),
         "source_id": None if chosen.place.is_own else chosen.place.id,
         "lanes": chosen.lanes,
         "reasons": reasons,
@@ -121,8 +131,17 @@ def choose_option(
         target_at=chosen.moment,
         ends_with_backup=stops_at_backup,
         backup_id=chosen.backup.id if stops_at_backup else None,
+        from_standby=chosen.strategy == Strategy.STANDBY,
+        as_it_stands=chosen.point == Point.HERE,
         **shared,
     )
+
+
+def _strategy(chosen: RecoveryOption) -> RestoreStrategy:
+    """Return how a backup is brought back: behind a standby, should that have gone too far."""
+    if chosen.strategy == Strategy.STANDBY:
+        return RestoreStrategy.STAGE
+    return RestoreStrategy(chosen.strategy)
 
 
 def _decision(chosen: RecoveryOption, *, by: User | None) -> Decision:

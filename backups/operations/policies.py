@@ -239,18 +239,20 @@ def _keep(database: Database, preview: Preview, *, at: datetime) -> BackupPolicy
     """Write what the policy says now, and when what it plans is due next."""
     after, changed = preview.after, preview.changed
     policy = queries.policy_of(database.pk) or BackupPolicy(database=database, created_at=at)
-    policy.version = preview.version + 1
+    values: dict[str, Any] = {"version": preview.version + 1}
     for name in ("replicate_to", "drill_target"):
         named = getattr(after, name)
-        setattr(policy, f"{name}_id", named and named.id)
-    for name in _PLAIN:
-        setattr(policy, name, getattr(after, name))
+        values[f"{name}_id"] = named and named.id
+    values |= {name: getattr(after, name) for name in _PLAIN}
     for name, due in _DUE.items():
         if name in changed or "tz" in changed:
             expression = getattr(after, name)
             moment = schedules.next_after(expression, after.tz, at) if expression else None
-            setattr(policy, due, moment)
-    policy.save()
+            values[due] = moment
+    for name, value in values.items():
+        setattr(policy, name, value)
+    # Of one that is there nothing else: a beat may just have written when its backups are due.
+    policy.save(update_fields=None if policy.pk is None else list(values))
     if "windows" in changed:
         policy.maintenance_windows.all().delete()
         MaintenanceWindow.objects.bulk_create(

@@ -12,6 +12,7 @@ from backups.models import (
     Database,
     EngineName,
     RecoveryTarget,
+    StorageLocation,
     Tenant,
     TenantRestore,
 )
@@ -235,6 +236,23 @@ def _introduce(tenants: Sequence[Tenant], *, at: datetime) -> list[Known]:
     return record.register_tenants(names=names, at=at)
 
 
+def _who_has_it(row: Row) -> list[str]:
+    """Say which name is taken, and what to do about it, as far as one is."""
+    match row:
+        case Tenant():
+            return [
+                f"Taken: the public code {tenant.public_code!r}, by {tenant.name} of the database "
+                f"{tenant.database}. Give each tenant a code of its own."
+                for tenant in Tenant.objects.filter(public_code=row.public_code)
+                .exclude(pk=row.pk)
+                .select_related("database")
+            ]
+        case StorageLocation():
+            taken = StorageLocation.objects.filter(name=row.name).exclude(pk=row.pk).exists()
+            return [f"To change {row.name!r}, use change_storage_location."] if taken else []
+    return []
+
+
 def registered(row: Row) -> Row:
     """Keep a row that holds to the rules of its table.
 
@@ -244,6 +262,6 @@ def registered(row: Row) -> Row:
         # The constraints of the tables are the rules; their sentences say what is wrong.
         row.full_clean()
     except ValidationError as error:
-        raise NotRegistrable(" ".join(error.messages)) from error
+        raise NotRegistrable(" ".join([*error.messages, *_who_has_it(row)])) from error
     row.save()
     return row

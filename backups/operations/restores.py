@@ -18,6 +18,7 @@ from backups.models import (
 )
 from backups.operations.backups import CatalogueUnreadable, sync_backups
 from backups.operations.decisions import Decision, keep_decision, note_decision
+from backups.operations.warm import require_no_base, require_standby, take_standby
 from backups.operations.wishes import (
     chosen_backup,
     require_lanes,
@@ -78,6 +79,8 @@ def request_restore(
     reasons: str = "",
     replaces: str = "",
     brings_forward_id: int | None = None,
+    from_standby: bool = False,
+    as_it_stands: bool = False,
     is_looked_at: bool = False,
     incident_id: int | None = None,
     decision: Decision | None = None,
@@ -87,8 +90,9 @@ def request_restore(
 
     With ``ends_with_backup`` it stops where that backup ended, the newest if none is named. The
     directory of its target is moved aside only if ``replaces`` names it. One that brings another's
-    tenants forward rests until that one is open. A ``decision`` is kept with it, and goes on the
-    timeline with its ``reasons``.
+    tenants forward rests until that one is open. With ``from_standby`` the standby that is warm at
+    the target is brought up; ``as_it_stands`` without asking the archive for more. A ``decision``
+    is kept with it, and goes on the timeline with its ``reasons``.
 
     Without ``by_worker`` nobody is sent: the caller works at it, and if it does not, the beat sends
     a worker.
@@ -104,6 +108,8 @@ def request_restore(
     :raises NoSuchSource: if the named place does not hold the objects
     :raises StrategyNotKnown: if the database's engine cannot restore in this way
     :raises TargetBusy: if another restore has the recovery target
+    :raises TargetKeepsStandby: if the target is there for a standby that is not asked for
+    :raises NoStandby: if one is asked for that is not warm there, or is beyond the moment
     :raises TargetOccupied: if its directory holds something that ``replaces`` does not name
     :raises TargetNotReady: if its machine lacks something
     :raises LanesOutOfRange: if so many tenants cannot come back at once
@@ -118,13 +124,19 @@ def request_restore(
     target = RecoveryTarget.objects.get(pk=recovery_target_id)
     backup = chosen_backup(database, backup_id, source_id=source_id) if ends_with_backup else None
     newest = backup or Backup.objects.filter(database=database).usable().newest_first().first()
-    require_ready(target, newest, replaces=replaces, at=at)
+    standby = None
+    if from_standby:
+        standby = require_standby(database, target, target_at)
+    else:
+        require_ready(target, newest, replaces=replaces, at=at)
     rests = brings_forward_id is not None and not _is_open(brings_forward_id)
     job = RestoreJob(
         database=database,
         target=target,
         incident_id=incident_id,
-        point=_point(target_at, ends_with_backup=ends_with_backup),
+        point=RestorePoint.HERE
+        if standby and as_it_stands
+        else _point(target_at, ends_with_backup=ends_with_backup),
         target_at=target_at,
         backup=backup,
         strategy=require_strategy(database, strategy),
@@ -133,6 +145,8 @@ def request_restore(
         reasons=require_reasons(reasons),
         replaces=replaces,
         brings_forward_id=brings_forward_id,
+        continues=standby.base if standby else None,
+        data_until_at=standby.warm_until_at if standby and as_it_stands else None,
         requested_at=at,
         queued_at=at,
         state=JobState.PAUSED if rests else JobState.QUEUED,
@@ -161,7 +175,12 @@ def _look(
 def _queue(job: RestoreJob, decision: Decision | None, *, by_worker: bool, at: datetime) -> None:
     try:
         with transaction.atomic():
+            # Whoever unregisters it at this moment is waited for.
+            if not Database.objects.select_for_update(no_key=True).filter(pk=job.database_id):
+                raise queries.NotRegistered
             job.save(force_insert=True)
+            if job.continues_id is not None:
+                take_standby(job)
             if decision is not None:
                 keep_decision(job, decision, at=at)
             elif job.reasons and job.brings_forward_id is None:
@@ -255,6 +274,7 @@ def cancel_restore(*, restore_id: int, at: datetime) -> RestoreJob:
 
     :raises NotRegistered: if there is no such restore
     :raises NotCancellable: if it is over
+    :raises RestoreMakesBase: if a standby's base is made by it
     :raises TargetBusy: if it has stopped, and another restore has the recovery target by now
     """
     try:
@@ -274,6 +294,7 @@ def _cancel(restore_id: int, *, at: datetime) -> RestoreJob:
             raise queries.NotRegistered(f"There is no restore number {restore_id}.")
         if job.is_over:
             raise NotCancellable
+        require_no_base(job)
         job.ask_to_end(at=at)
         send(job)
         # What was to follow into its cluster has nowhere to go.

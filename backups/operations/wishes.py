@@ -15,6 +15,7 @@ from backups.models import (
     RestoreStrategy,
     StorageLocation,
 )
+from backups.operations.warm import require_no_standby
 from incidents.errors import Refused
 
 # What a worker saw of its machine longer ago than this is left to the worker to find out anew.
@@ -28,6 +29,7 @@ _LACKS = {
     "programs": "its PostgreSQL programs are not where it was registered",
     "disk": "nothing can be written to its disk",
     "ours": "a restore that has stopped left its work there; resume or cancel that one",
+    "standby": "a standby was kept there when it was last looked at",
 }
 
 
@@ -160,7 +162,8 @@ def require_point(
     assert backup.reaches_until_at is not None, "only such were asked for"
     if backup.log_missing and (target_at is None or target_at > backup.reaches_until_at):
         raise LogHasHole(
-            f"The log file {backup.log_missing} is missing in the archive. {_remedy(backup)}, or "
+            f"The log file {backup.log_missing} is missing or damaged in the archive. "
+            f"{_remedy(backup)}, or "
             f"ask for {told(backup.reaches_until_at)}, the last moment before it, or an earlier "
             "one."
         )
@@ -245,12 +248,14 @@ def require_ready(
     """Make sure that a machine can take a restore, as far as its worker has seen it lately.
 
     :raises NameDiffers: if a directory to be moved aside is named, and named wrongly
+    :raises TargetKeepsStandby: if it is there for a standby alone
     :raises TargetOccupied: if it holds something that nobody has named
     :raises TargetNotReady: if something else is in the way
     :raises VersionDiffers: if its PostgreSQL is of another major version than the backup
     """
     if replaces and replaces != target.data_dir:
         raise NameDiffers
+    require_no_standby(target)
     if target.probed_at is None or at - target.probed_at > FRESH:
         return
     if target.occupied_by in _HOLDS and not replaces:

@@ -1,7 +1,13 @@
 """Questions about databases, their backups and whether they would come back; reading only."""
 
 from backups.queries.alerting import alert_rules, open_alerts, past_alerts, silences
-from backups.queries.copying import copy_job, copy_jobs, move_of, replica_states
+from backups.queries.copying import (
+    copy_job,
+    copy_jobs,
+    move_of,
+    places_taken,
+    replica_states,
+)
 from backups.queries.dashboard import back_words, readiness, restores_at_work
 from backups.queries.drills import drill, drills, measured_drills
 from backups.queries.loss import losses_now, losses_since
@@ -26,6 +32,8 @@ from backups.queries.records import (
     database_named,
     databases,
     estimates_of,
+    manifest_jobs,
+    past_databases,
     recovery_target_named,
     recovery_targets,
     restore,
@@ -39,6 +47,15 @@ from backups.queries.records import (
     tenants_of,
 )
 from backups.queries.runbooks import runbook_of, runbook_sections, runbook_ticks
+from backups.queries.standbys import (
+    TargetRow,
+    Warmth,
+    behind_seconds,
+    standby_at,
+    standby_named,
+    standbys_of,
+    target_rows,
+)
 from backups.queries.weather import (
     last_probes,
     window_of,
@@ -48,11 +65,14 @@ from backups.queries.weather import (
 
 __all__ = [
     "NotRegistered",
+    "TargetRow",
+    "Warmth",
     "alert_rules",
     "attempts_of",
     "back_words",
     "backup_named",
     "backups_of",
+    "behind_seconds",
     "check_named",
     "copy_job",
     "copy_jobs",
@@ -66,12 +86,15 @@ __all__ = [
     "last_probes",
     "losses_now",
     "losses_since",
+    "manifest_jobs",
     "measured_drills",
     "move_of",
     "named",
     "no_terms",
     "open_alerts",
     "past_alerts",
+    "past_databases",
+    "places_taken",
     "policy_changes",
     "policy_of",
     "readiness",
@@ -86,8 +109,12 @@ __all__ = [
     "runbook_sections",
     "runbook_ticks",
     "silences",
+    "standby_at",
+    "standby_named",
+    "standbys_of",
     "storage_location_named",
     "storage_locations",
+    "target_rows",
     "tenant_counts",
     "tenant_named",
     "tenant_restore_named",

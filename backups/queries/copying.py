@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import Q, QuerySet
 
-from backups.models import CopyJob, CopyKind, JobState, ReplicaState
+from backups.models import CopyJob, CopyKind, Database, JobState, ReplicaState, StorageLocation
 from backups.queries.records import NotRegistered
 
 
@@ -46,7 +46,26 @@ def move_of(database_id: int, destination_id: int) -> CopyJob:
     return job
 
 
+def places_taken(database: Database) -> frozenset[int]:
+    """Return the locations in which another database's archive of this name lies, or a copy of it.
+
+    A copy of this one there would write over it. A place counts by whatever name it is registered,
+    and what lies there also when its database is registered no more, unless that was this very one.
+    """
+    others = Database.everything.filter(archive_name=database.archive_name).exclude(pk=database.pk)
+    others = others.exclude(unregistered_at__isnull=False, storage_id=database.storage_id)
+    rows = others.values_list("storage", "copies", "policy__replicate_to")
+    named = {location for row in rows for location in row if location is not None}
+    if not named:
+        return frozenset()
+    places = ("endpoint", "bucket", "prefix")
+    held = set(StorageLocation.objects.filter(pk__in=named).values_list(*places))
+    found = StorageLocation.objects.values_list("pk", *places)
+    return frozenset(pk for pk, *place in found if tuple(place) in held)
+
+
 def replica_states() -> Sequence[ReplicaState]:
     """Return how every second place stands, by database."""
-    rows = ReplicaState.objects.select_related("database", "location")
+    rows = ReplicaState.objects.filter(database__unregistered_at=None)
+    rows = rows.select_related("database", "location")
     return list(rows.order_by("database__name", "location__name"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from backups.models import (
     Backup,
@@ -99,7 +99,9 @@ def is_beyond(loss: LossForecast) -> bool:
 def restores_at_work() -> "QuerySet[RestoreJob]":
     """Return the restores that bring a database back right now, the newest last; no drills."""
     at_work = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
-    rows = RestoreJob.objects.filter(is_scratch=False, brings_forward=None, state__in=at_work)
+    rows = RestoreJob.objects.filter(
+        is_scratch=False, is_base=False, brings_forward=None, state__in=at_work
+    )
     return rows.order_by("requested_at", "pk")
 
 
@@ -110,19 +112,21 @@ def readiness(*, at: datetime) -> Sequence[Line]:
     """
     databases = Database.objects.select_related("storage").order_by("name")
     lines = {row.pk: Line(database=row, at=at) for row in databases}
-    fulls = Backup.objects.all().usable().exclude(kind=BackupKind.INCREMENTAL).order_by()
+    # What was registered since the first question is on the next look.
+    known = Q(database__in=list(lines))
+    fulls = Backup.objects.filter(known).usable().exclude(kind=BackupKind.INCREMENTAL).order_by()
     for pk, ended_at in fulls.values_list("database_id").annotate(Max("ended_at")):
         lines[pk].full_at = ended_at
     for pk, loss in losses_now().items():
-        if at - loss.at <= FORECAST_HOLDS:
+        if pk in lines and at - loss.at <= FORECAST_HOLDS:
             lines[pk].loss = loss
-    for job in restores_at_work():
+    for job in restores_at_work().filter(known):
         lines[job.database_id].restore = job
-    newest = drills().filter(ended_at__isnull=False).exclude(state=DrillState.CANCELLED)
+    newest = drills().filter(known, ended_at__isnull=False).exclude(state=DrillState.CANCELLED)
     for drill in newest.order_by("database_id", "-ended_at").distinct("database_id"):
         lines[drill.database_id].drill = drill
     found: dict[int, list[BackupCheck]] = defaultdict(list)
-    for check in BackupCheck.objects.all().gravest_first():
+    for check in BackupCheck.objects.filter(known).gravest_first():
         line = lines[check.database_id]
         line.looked_at = max(filter(None, (line.looked_at, check.looked_at)))
         if check.state != CheckState.OK:

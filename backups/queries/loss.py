@@ -8,7 +8,8 @@ from backups.models import LossForecast
 
 def losses_now() -> "dict[int, LossForecast]":
     """Return the newest forecast of each database that has one, by its id, in one question."""
-    rows = LossForecast.objects.order_by("database_id", "-at").distinct("database_id")
+    rows = LossForecast.objects.filter(database__unregistered_at=None)
+    rows = rows.order_by("database_id", "-at").distinct("database_id")
     return {row.database_id: row for row in rows}
 
 

@@ -21,6 +21,7 @@ from backups.options.contradictions import Ground
 from backups.options.retention import Held, Verdict, verdicts
 from backups.options.terms import Named, Terms, Window
 from backups.options.windows import open_window
+from backups.queries.copying import places_taken
 
 # Days begin at most so long before and after they do in UTC.
 _FURTHEST_ZONE = timedelta(hours=14)
@@ -58,6 +59,10 @@ def ground_of(database: Database) -> Ground:
         keeps_log=engine is not None and engine.capabilities.keeps_log,
         own_place_ids=frozenset(_same_places(database.storage)),
         own_target_ids=frozenset(_same_address(database)),
+        taken_place_ids=places_taken(database),
+        read_only_place_ids=frozenset(
+            StorageLocation.objects.filter(is_read_only=True).values_list("pk", flat=True)
+        ),
     )
 
 
@@ -73,7 +78,9 @@ def workarounds_due(*, at: datetime) -> list[PolicyChange]:
     The day is one of the policy's own zone. The longest due come first, each with its database.
     """
     latest = (at + _FURTHEST_ZONE).date()
-    rows = PolicyChange.objects.filter(review_on__lte=latest, reviewed_at__isnull=True)
+    rows = PolicyChange.objects.filter(
+        review_on__lte=latest, reviewed_at__isnull=True, policy__database__unregistered_at=None
+    )
     found = rows.select_related("policy__database", "action").order_by("review_on", "id")
     return [
         change

@@ -10,6 +10,7 @@ from backups.models import (
     Database,
     Estimate,
     JobState,
+    ManifestJob,
     RecoveryTarget,
     RestoreAttempt,
     RestoreJob,
@@ -32,6 +33,12 @@ class NotRegistered(Refused):
 def databases() -> "list[Database]":
     """Return the registered databases by name, with their storage."""
     return list(Database.objects.select_related("storage").order_by("name"))
+
+
+def past_databases() -> "QuerySet[Database]":
+    """Return the databases that are not registered any more, the one that went last first."""
+    rows = Database.everything.filter(unregistered_at__isnull=False)
+    return rows.order_by("-unregistered_at", "-id")
 
 
 def database_named(name: str) -> Database:
@@ -154,8 +161,21 @@ def tenant_restore_named(restore_id: int, code: str) -> TenantRestore:
     rows = TenantRestore.objects.filter(job_id=restore_id).select_related("tenant", "job")
     found = rows.filter(Q(tenant__public_code=code) | Q(tenant__name=code)).first()
     if found is None:
-        raise NotRegistered(f"Restore {restore_id} brings back no tenant named {code!r}.")
+        raise NotRegistered(_why_no_turn(restore_id, code))
     return found
+
+
+def _why_no_turn(restore_id: int, code: str) -> str:
+    job = restore(restore_id)
+    known = Tenant.objects.filter(database_id=job.database_id)
+    begun = TenantRestore.objects.filter(job_id=restore_id).exists()
+    if begun or not known.filter(Q(public_code=code) | Q(name=code)).exists():
+        return f"Restore {restore_id} brings back no tenant named {code!r}."
+    return (
+        f"{job} has given its tenants no turns yet: it does when the rest of the data is verified, "
+        "and only if it brings them back one by one. From then on each turn can be changed "
+        f"(tenant_restores {restore_id} lists them)."
+    )
 
 
 def backups_of(database_id: int) -> BackupQuerySet:
@@ -174,6 +194,13 @@ def backup_named(database_id: int, name: str) -> Backup:
         known = ", ".join(rows.values_list("label", flat=True)[:10])
         raise NotRegistered(f"There is no backup named {name!r}. Known: {known or 'none'}.")
     return found
+
+
+def manifest_jobs(database_id: int) -> "QuerySet[ManifestJob]":
+    """Return the recordings of a database's manifests that are not over or failed, oldest first."""
+    over = (JobState.SUCCEEDED, JobState.CANCELLED)
+    rows = ManifestJob.objects.filter(database_id=database_id, backup__has_manifest=False)
+    return rows.exclude(state__in=over).select_related("backup").order_by("pk")
 
 
 def restore(restore_id: int) -> RestoreJob:

@@ -19,6 +19,7 @@ from backups.models import (
     RecoveryTarget,
     RunbookSection,
     RunbookTick,
+    Standby,
     StorageLocation,
 )
 from backups.options import Range
@@ -48,6 +49,7 @@ _MOST_DRILLS = 50
 _MAJOR = 10_000
 _HELD = {
     "ours": "a restore that has stopped left its work there",
+    "standby": "a standby was kept there when it was last looked at",
     "running": "a cluster runs in its directory",
     "foreign": "files of others lie in its directory",
     "port": "another program has its port",
@@ -75,6 +77,7 @@ def runbook_ticks(database_id: int, incident_id: int) -> "dict[str, RunbookTick]
 
 def _facts(database: Database, *, at: datetime, incident: Incident | None) -> Facts:
     newest = Backup.objects.filter(database=database).usable().newest_first().first()
+    standbys = {row.target_id: row for row in Standby.objects.select_related("database")}
     loss = LossForecast.objects.filter(database=database).order_by("-at").first()
     page = incident.get_absolute_url() if incident else reverse("incidents:incident-declare")
     return Facts(
@@ -89,7 +92,7 @@ def _facts(database: Database, *, at: datetime, incident: Incident | None) -> Fa
         password_reference=database.password_reference,
         places=[_place(row) for row in (database.storage, *database.copies.order_by("name"))],
         targets=[
-            _target(row, str(job) if job else "", newest, database, at=at)
+            _target(row, str(job) if job else "", newest, database, standbys.get(row.pk), at=at)
             for row, job in recovery_targets()
         ],
         newest=_newest(newest) if newest is not None else None,
@@ -121,8 +124,15 @@ def _place(row: StorageLocation) -> Place:
 
 
 def _target(
-    row: RecoveryTarget, job: str, newest: Backup | None, database: Database, *, at: datetime
+    row: RecoveryTarget,
+    job: str,
+    newest: Backup | None,
+    database: Database,
+    standby: Standby | None,
+    *,
+    at: datetime,
 ) -> Target:
+    held = _held_for(standby, database) or ("" if standby else _trouble(row, newest, at=at))
     return Target(
         id=row.pk,
         name=row.name,
@@ -133,8 +143,10 @@ def _target(
         bin_dir=row.bin_dir,
         queue=row.queue,
         major=row.major,
-        trouble=f"{job} has it" if job else _trouble(row, newest, at=at),
-        warm_words=_warm(row, database),
+        trouble=f"{job} has it" if job else held,
+        warm_words=_warm(standby, database),
+        is_kept=standby is not None,
+        is_warm=standby is not None and not held,
     )
 
 
@@ -157,14 +169,25 @@ def _unfit(row: RecoveryTarget, newest: Backup) -> str:
     return ""
 
 
-def _warm(row: RecoveryTarget, database: Database) -> str:
-    if row.keeps_warm_id != database.pk:
+def _warm(standby: Standby | None, database: Database) -> str:
+    if standby is None or standby.database_id != database.pk:
         return ""
-    if row.warm_trouble:
-        return f"keeps no standby warm: {row.warm_trouble}"
-    if row.warm_until_at is None:
+    if standby.trouble:
+        return f"its standby does not follow: {standby.trouble}"
+    if standby.warm_until_at is None:
         return "is to keep a standby warm"
-    return f"keeps a standby warm, up to {row.warm_until_at:%Y-%m-%d %H:%M} UTC"
+    return f"keeps a standby warm, up to {standby.warm_until_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _held_for(standby: Standby | None, database: Database) -> str:
+    """Say why what a target keeps warm is no way back for this database; empty if it is one."""
+    if standby is None:
+        return ""
+    if standby.database_id != database.pk:
+        return f"it keeps a standby of {standby.database} warm"
+    if standby.warm_until_at is None:
+        return "the base of its standby is being restored"
+    return ""
 
 
 def _newest(row: Backup) -> Newest:
