@@ -11,6 +11,7 @@ from backups.models import (
     RecoveryTarget,
     RestoreAttempt,
     RestoreJob,
+    Standby,
     StorageLocation,
     Tenant,
 )
@@ -34,6 +35,7 @@ for model in (
     RecoveryTarget,
     RestoreAttempt,
     RestoreJob,
+    Standby,
     StorageLocation,
     Tenant,
 ):

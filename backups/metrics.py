@@ -28,6 +28,7 @@ from backups.models import (
     RecoveryTarget,
     ReplicaState,
     RestoreJob,
+    Standby,
     StorageProbe,
 )
 
@@ -58,6 +59,7 @@ class _Readiness(Collector):
         yield from _of_storage(names)
         yield from _of_jobs()
         yield from _of_targets()
+        yield from _of_standbys(self._at)
 
 
 class _Names(dict[int, str]):
@@ -65,7 +67,7 @@ class _Names(dict[int, str]):
 
     def __missing__(self, pk: int) -> str:
         # One that was registered since the names were read.
-        return str(Database.objects.get(pk=pk))
+        return str(Database.everything.get(pk=pk))
 
 
 def _gauge(name: str, words: str, *labels: str) -> GaugeMetricFamily:
@@ -88,7 +90,7 @@ def _filled(
 def _of_databases(names: dict[int, str]) -> Iterator[Metric]:
     rows = list(Database.objects.order_by("pk"))
     newest = dict(
-        Backup.objects.all()
+        Backup.objects.filter(database__unregistered_at=None)
         .usable()
         .exclude(kind=BackupKind.INCREMENTAL)
         .order_by()
@@ -147,7 +149,9 @@ def _of_losses(names: dict[int, str], at: datetime) -> Iterator[Metric]:
 
 
 def _of_checks(names: dict[int, str]) -> Iterator[Metric]:
-    rows = list(BackupCheck.objects.order_by("database_id", "name"))
+    rows = list(
+        BackupCheck.objects.filter(database__unregistered_at=None).order_by("database_id", "name")
+    )
     state = _gauge(
         "check_state", "1 for the state that a check found, 0 for the others.",
         "database", "check", "state",
@@ -177,7 +181,7 @@ def _of_checks(names: dict[int, str]) -> Iterator[Metric]:
 
 
 def _of_drills(names: dict[int, str]) -> Iterator[Metric]:
-    passed = Drill.objects.filter(state=DrillState.PASSED)
+    passed = Drill.objects.filter(database__unregistered_at=None, state=DrillState.PASSED)
     newest = list(passed.order_by("database_id", "-ended_at").distinct("database_id"))
     yield _filled(
         _gauge("drill_passed_timestamp_seconds", "When a drill last passed.", "database"),
@@ -205,7 +209,9 @@ def _of_storage(names: dict[int, str]) -> Iterator[Metric]:
             _gauge(name, words, "location", "kind"),
             (((str(row.location), row.kind.lower()), value(row)) for row in probes),
         )
-    replicas = list(ReplicaState.objects.select_related("location"))
+    replicas = list(
+        ReplicaState.objects.filter(database__unregistered_at=None).select_related("location")
+    )
     for name, words, value in (
         ("replica_compared_timestamp_seconds", "When a replica was last compared.",
          lambda row: _stamp(row.compared_at)),
@@ -249,3 +255,22 @@ def _of_targets() -> Iterator[Metric]:
          lambda row: None if row.probed_at is None else float(not row.occupied_by)),
     ):  # fmt: skip
         yield _filled(_gauge(name, words, "target"), (((row.name,), value(row)) for row in rows))
+
+
+def _of_standbys(at: datetime) -> Iterator[Metric]:
+    rows = list(Standby.objects.select_related("database", "target").order_by("target__name"))
+    figures: Sequence[tuple[str, str, Callable[[Standby], float | None]]] = (
+        ("standby_warm_until_timestamp_seconds", "Up to when a standby has replayed.",
+         lambda row: _stamp(row.warm_until_at)),
+        ("standby_seen_timestamp_seconds", "When a standby was last seen running.",
+         lambda row: _stamp(row.seen_at)),
+        ("standby_behind_seconds", "How long what is archived waits for a standby to replay it.",
+         lambda row: queries.behind_seconds(row, at=at)),
+        ("standby_trouble", "1 if something keeps a standby from following.",
+         lambda row: float(bool(row.trouble))),
+    )  # fmt: skip
+    for name, words, value in figures:
+        yield _filled(
+            _gauge(name, words, "database", "target"),
+            (((row.database.name, row.target.name), value(row)) for row in rows),
+        )

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
-from itertools import islice, pairwise
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
 # A schedule longer than this is not stored, and nobody could read it.
 LENGTH = 100
-# So many moments, and so long, tell how far apart a schedule's moments get.
+# So many moments, and so long, tell how far apart a schedule's moments get; a weekend at least.
 _MOMENTS_SEEN = 400
+_SEEN_AT_LEAST = timedelta(days=8)
 _SEEN_FOR = timedelta(days=366 * 9)
 _FIELDS = 5
 # In words: no more times of a day, or days of a month, are named one by one.
@@ -113,14 +114,18 @@ def longest_between(
     """Return the longest stretch between two moments of a schedule that follow each other.
 
     Of it and the one ``beside`` it taken together; an empty one never falls. Of the next nine
-    years, or the next 400 moments where they come sooner. None where there are not two in that
-    time.
+    years, or the next 400 moments and eight days where they come sooner. None where there are not
+    two in that time.
     """
     planned = [
         moments(each, tz, after=at, before=at + _SEEN_FOR) for each in (expression, beside) if each
     ]
-    found = list(islice(merge(*planned), _MOMENTS_SEEN))
-    return max((later - one for one, later in pairwise(found)), default=None)
+    longest = None
+    for seen, (one, later) in enumerate(pairwise(merge(*planned))):
+        longest = later - one if longest is None else max(longest, later - one)
+        if seen >= _MOMENTS_SEEN and later - at > _SEEN_AT_LEAST:
+            break
+    return longest
 
 
 def in_words(expression: str) -> str:

@@ -11,6 +11,8 @@ PROBE_SECONDS = 600
 STORAGE_SECONDS = 60
 # Nor is a reading of an archive.
 READ_SECONDS = 300
+# Nor a round at a standby.
+TEND_SECONDS = 60
 # Nor one of its content.
 CONTENT_SECONDS = 600
 
@@ -29,6 +31,11 @@ def advance_backup(*, backup_id: int, **_later: object) -> None:
 @shared_task
 def advance_copy(*, copy_id: int, **_later: object) -> None:
     runner.run_copy(copy_id=copy_id, now=timezone.now)
+
+
+@shared_task
+def advance_manifest(*, manifest_id: int, **_later: object) -> None:
+    runner.run_manifest(manifest_id=manifest_id, now=timezone.now)
 
 
 @shared_task
@@ -91,6 +98,14 @@ def look_for_windows() -> None:
 
 
 @shared_task
+def thin_history() -> None:
+    """Let go of what checks and storages said long ago."""
+    at = timezone.now()
+    runner.thin_check_changes(at=at)
+    runner.thin_measurements(at=at)
+
+
+@shared_task
 def tell_proofs() -> None:
     runner.tell_proofs(at=timezone.now())
 
@@ -125,6 +140,20 @@ def advance_drills() -> None:
 @shared_task
 def clear_drill(*, drill_id: int, **_later: object) -> None:
     runner.clear_drill(drill_id=drill_id, at=timezone.now())
+
+
+@shared_task
+def tend_standby(*, standby_id: int, **_later: object) -> None:
+    runner.tend_standby(standby_id=standby_id, now=timezone.now)
+
+
+@shared_task
+def tend_standbys() -> None:
+    """Have every standby looked after by the worker beside its target."""
+    for standby_id, queue in runner.standbys_by_queue():
+        tend_standby.apply_async(
+            kwargs={"standby_id": standby_id}, queue=queue, expires=TEND_SECONDS
+        )
 
 
 @shared_task
@@ -170,6 +199,8 @@ def requeue_lost_jobs() -> None:
         advance_backup.apply_async(kwargs={"backup_id": backup_id})
     for copy_id in runner.waiting_copies(at=at):
         advance_copy.apply_async(kwargs={"copy_id": copy_id})
+    for manifest_id in runner.waiting_manifests(at=at):
+        advance_manifest.apply_async(kwargs={"manifest_id": manifest_id})
 
 
 @shared_task

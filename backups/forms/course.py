@@ -88,6 +88,14 @@ class CourseForm(DeskForm):
     def __init__(self, *args: Any, job: RestoreJob, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.job, self.now = job, now
+        point = self.fields["point"]
+        assert isinstance(point, forms.ChoiceField)
+        # Only what brings a standby up can do without the archive.
+        point.choices = [
+            (value, label)
+            for value, label in RestorePoint.choices
+            if value != RestorePoint.HERE or job.continues_id is not None
+        ]
         self._field("backup").queryset = job.database.backups.usable().newest_first()
         self._field("source").queryset = job.database.copies.order_by("name")
 

@@ -23,6 +23,18 @@ class TakeBackupForm(DeskForm):
     )
 
 
+class UnregisterForm(DeskForm):
+    """The name of a database, typed."""
+
+    ids = "unregister"
+
+    typed = forms.CharField(
+        label=_("Name of the database"),
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
 class ProofForm(DeskForm):
     """What customers read of a database's backups, and from which age on it is too old."""
 

@@ -36,7 +36,18 @@ class LocationForm(DeskForm):
         help_text=_("settings:NAME, env:NAME or file:PATH, on the workers. Never the keys."),
         error_messages={"invalid": _("Begin with settings:, env: or file:.")},
     )
+    is_read_only = forms.BooleanField(
+        label=_("Its keys are only to read"),
+        required=False,
+        help_text=_("Highwater writes nothing there then: no probe, no copy. That is no fault."),
+    )
     provider = forms.CharField(label=_("Who runs it"), required=False, max_length=60)
+    tz = forms.CharField(
+        label=_("Its time zone"),
+        max_length=64,
+        widget=forms.TextInput(attrs=_TYPED),
+        help_text=_("As in Europe/Berlin. Its week and its busy hours are shown in it."),
+    )
     bucket = forms.CharField(
         label=_("Bucket"), max_length=120, widget=forms.TextInput(attrs=_TYPED)
     )

@@ -1,12 +1,10 @@
 """Working at a copy from the command line, and telling it in lines."""
 
-import threading
-
 from django.core.management.base import CommandError, OutputWrapper
-from django.db import connection
 from django.utils import timezone
 
 from backups import queries, runner
+from backups.management.telling import told_meanwhile
 from backups.models import CopyJob, JobState, ReplicaState
 from backups.options.words import amount
 
@@ -31,19 +29,18 @@ def follow_copy(copy_id: int, out: OutputWrapper) -> None:
 
     :raises CommandError: if it has failed
     """
-    ended = threading.Event()
-    teller = threading.Thread(target=_tell_now_and_then, args=(copy_id, out, ended))
-    teller.start()
-    try:
+
+    def say() -> str:
+        job = CopyJob.objects.filter(pk=copy_id).first()
+        return told(job) if job is not None else ""
+
+    with told_meanwhile(say, out) as ended:
         job = queries.copy_job(copy_id)
         while job.state in {JobState.QUEUED, JobState.RUNNING}:
             runner.run_copy(copy_id=copy_id, now=timezone.now)
             job = queries.copy_job(copy_id)
             if job.state in {JobState.QUEUED, JobState.RUNNING}:
                 ended.wait(1)  # A worker has it.
-    finally:
-        ended.set()
-        teller.join()
     if job.failure_code or job.state == JobState.CANCELLED:
         raise CommandError(told(job))
     out.write(told(job))
@@ -51,14 +48,8 @@ def follow_copy(copy_id: int, out: OutputWrapper) -> None:
         database=job.database_id, location=job.destination_id
     ).first()
     if state is not None and not state.missing_objects:
-        out.write(f"{job.destination} holds everything: {state.objects_there} objects.")
+        out.write(f"{job.destination} holds everything: {_objects(state.objects_there)}.")
 
 
-def _tell_now_and_then(copy_id: int, out: OutputWrapper, ended: threading.Event) -> None:
-    try:
-        while not ended.wait(2):
-            job = CopyJob.objects.filter(pk=copy_id).first()
-            if job is not None:
-                out.write(told(job))
-    finally:
-        connection.close()
+def _objects(count: int) -> str:
+    return f"{count} object{'' if count == 1 else 's'}"

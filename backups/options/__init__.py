@@ -3,7 +3,7 @@
 No rows, no storage, no clock: whoever asks brings the facts, as fresh as they are.
 """
 
-from backups.options.board import make_board, moment_of
+from backups.options.board import is_code, make_board, moment_of
 from backups.options.values import (
     BackupFacts,
     Board,
@@ -15,6 +15,7 @@ from backups.options.values import (
     RecoveryOption,
     Risk,
     Severity,
+    StandbyFacts,
     Strategy,
     TargetFacts,
 )
@@ -30,8 +31,10 @@ __all__ = [
     "RecoveryOption",
     "Risk",
     "Severity",
+    "StandbyFacts",
     "Strategy",
     "TargetFacts",
+    "is_code",
     "make_board",
     "moment_of",
 ]

@@ -1,13 +1,14 @@
 """Making the choices, and putting them side by side."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from backups.options import risks
-from backups.options.durations import Timing, disk_of, total
+from backups.options.durations import SEGMENTS_OF_ITS_OWN, Timing, disk_of, total
 from backups.options.notes import notes_on
-from backups.options.points import Wish, wishes
+from backups.options.points import Wish, wish_of_standby, wishes
 from backups.options.ranking import ranked, reason_for, without_beaten
 from backups.options.values import (
     BackupFacts,
@@ -19,6 +20,7 @@ from backups.options.values import (
     Range,
     RecoveryOption,
     Severity,
+    StandbyFacts,
     Strategy,
     TargetFacts,
 )
@@ -64,6 +66,9 @@ class _Maker:
                             if second is None:
                                 continue
                         yield self._option(wish, place, (target, second), strategy)
+            for target in facts.targets:
+                if target.standby is not None:
+                    yield from self._from_standby(target, target.standby, place)
 
     def _option(
         self,
@@ -82,7 +87,7 @@ class _Maker:
         found = [
             *risks.of_target(target, backup, at=facts.at),
             *risks.of_disk(target, cluster, stage),
-            *risks.of_place(place, fetch, basis, places=len(facts.places), at=facts.at),
+            *risks.of_place(place, fetch, basis, places=facts.places, at=facts.at),
             *risks.of_backup(backup, wish.point),
             *risks.of_objectives(facts, until=wish.until_at, usable=usable),
             *risks.of_strategy(strategy),
@@ -105,6 +110,61 @@ class _Maker:
             usable=usable,
             basis=basis,
             disk_needed=cluster + stage,
+            disk_free=_free(target),
+            risks=sorted(found, key=lambda risk: -risk.severity.weight),
+        )
+
+    def _from_standby(
+        self, target: TargetFacts, standby: StandbyFacts, place: PlaceFacts
+    ) -> Iterator[RecoveryOption]:
+        facts = self._facts
+        wish = wish_of_standby(facts, standby, seen_from=place.id)
+        if wish is None:
+            return
+        yield self._standby_option(wish, standby, target, place)
+        if place.is_own and facts.moment is None and standby.until_at is not None:
+            until, here = standby.until_at, replace(standby, fetch_bytes=0)
+            wish = replace(
+                wish, point=Point.HERE, moment=None, until_at=until, first_until_at=until
+            )
+            yield self._standby_option(wish, here, target, place)
+
+    def _standby_option(
+        self, wish: Wish, standby: StandbyFacts, target: TargetFacts, place: PlaceFacts
+    ) -> RecoveryOption:
+        facts, backup = self._facts, wish.backup
+        phases, basis = self._timing.phases_of_standby(standby, backup, place)
+        usable = total(phases)
+        stage = standby.fetch_bytes + standby.replay_bytes
+        found = [
+            *risks.of_standby(target, standby, at=facts.at),
+            *risks.of_disk(target, SEGMENTS_OF_ITS_OWN * backup.segment_bytes, stage),
+            *risks.of_objectives(facts, until=wish.until_at, usable=usable),
+        ]
+        if wish.point == Point.HERE:
+            found += risks.of_leaving_the_archive(wish.until_at)
+        else:
+            # Also where nothing is left to fetch it has to say so.
+            fetch = phases[0].seconds
+            found += risks.of_place(place, fetch, basis, places=facts.places, at=facts.at)
+        return RecoveryOption(
+            code=_code(wish, place, target, Strategy.STANDBY),
+            point=wish.point,
+            moment=wish.moment,
+            backup=backup,
+            place=place,
+            target=target,
+            second=None,
+            strategy=Strategy.STANDBY,
+            lanes=facts.lanes,
+            data_until_at=wish.until_at,
+            first_until_at=wish.first_until_at,
+            loses=_loses(facts, wish),
+            phases=phases,
+            seconds=usable,
+            usable=usable,
+            basis=basis,
+            disk_needed=SEGMENTS_OF_ITS_OWN * backup.segment_bytes + stage,
             disk_free=_free(target),
             risks=sorted(found, key=lambda risk: -risk.severity.weight),
         )
@@ -140,11 +200,21 @@ class _Maker:
         return None
 
 
+_CODE = re.compile(
+    rf"({'|'.join(Point)})-\d+t\d+-b\d+-p\d+-t\d+-({'|'.join(Strategy)})", re.IGNORECASE
+)
+
+
 def _code(wish: Wish, place: PlaceFacts, target: TargetFacts, strategy: Strategy) -> str:
     # The moment belongs to it: a code that was offered before a later look may not mean another.
     until = f"{wish.until_at.astimezone(UTC):{_STAMP}}"
     words = (wish.point, until, f"b{wish.backup.id}", f"p{place.id}", f"t{target.id}", strategy)
     return "-".join(words).lower()
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is built as a code is, whatever it names."""
+    return _CODE.fullmatch(text) is not None
 
 
 def moment_of(code: str) -> datetime | None:

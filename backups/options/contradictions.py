@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 
 from backups import schedules
-from backups.options.terms import Terms, label_of
+from backups.options.terms import COPIED_EVERY, Terms, label_of
 from backups.options.windows import closed_until
 from backups.options.words import span
 
@@ -23,8 +24,10 @@ _SCHEDULES = ("full_schedule", "incremental_schedule", "drill_schedule")
 class Ground:
     """What a policy stands on: what the engine can, and where the database and its backups are.
 
-    ``own_place_ids`` are the storage locations that are the same bucket and prefix as its own;
-    ``own_target_ids`` the recovery targets at the address of the database itself.
+    ``own_place_ids`` are the storage locations that are the same bucket and prefix as its own,
+    ``taken_place_ids`` those in which another database's archive has its name,
+    ``read_only_place_ids`` those to which nothing is written; ``own_target_ids`` are the recovery
+    targets at the address of the database itself.
     """
 
     engine: str
@@ -32,6 +35,8 @@ class Ground:
     keeps_log: bool
     own_place_ids: frozenset[int] = frozenset()
     own_target_ids: frozenset[int] = frozenset()
+    taken_place_ids: frozenset[int] = frozenset()
+    read_only_place_ids: frozenset[int] = frozenset()
 
 
 def contradictions(terms: Terms, ground: Ground, *, at: datetime) -> list[str]:
@@ -48,10 +53,16 @@ def longest_between(expression: str, *, at: datetime, beside: str = "") -> timed
     """Return the longest stretch between moments of schedules, by the clock on the wall.
 
     The hour that a change of the clock adds once a year is nobody's plan. By one that cannot be
-    read, nothing is planned.
+    read, nothing is planned. Worked out once a day, for it walks through years of moments.
     """
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return _longest_from(expression, beside, day)
+
+
+@lru_cache(maxsize=2048)
+def _longest_from(expression: str, beside: str, day: datetime) -> timedelta | None:
     try:
-        return schedules.longest_between(expression, "UTC", at, beside=beside)
+        return schedules.longest_between(expression, "UTC", day, beside=beside)
     except schedules.BadSchedule:
         return None
 
@@ -157,6 +168,21 @@ def _of_replica(terms: Terms, ground: Ground, _at: datetime) -> Iterator[str]:
         yield (
             f"{terms.replicate_to} is where the backups already lie: a copy there is lost with "
             "them. Name another location."
+        )
+    elif terms.replicate_to.id in ground.read_only_place_ids:
+        yield (
+            f"The keys of {terms.replicate_to} are only to read, so nothing can be copied there. "
+            "Name another location, or give that one keys that may write and say so there."
+        )
+    elif terms.replicate_to.id in ground.taken_place_ids:
+        yield (
+            f"In {terms.replicate_to} lies another database's archive of the same name, or a copy "
+            "of one: this one would write over it. Name a location with a prefix of its own."
+        )
+    if terms.replica_lag_at_most is not None and terms.replica_lag_at_most < COPIED_EVERY:
+        yield (
+            f"A copy is brought up to date every {span(COPIED_EVERY)}: it cannot always be behind "
+            f"by {span(terms.replica_lag_at_most)} at most. Allow it more."
         )
 
 

@@ -8,6 +8,7 @@ from backups.options.values import (
     Phase,
     PlaceFacts,
     Range,
+    StandbyFacts,
     Strategy,
     TargetFacts,
 )
@@ -15,6 +16,7 @@ from backups.options.values import (
 # Of a storage that was never measured, in bytes a second: it may be anything.
 NEVER = (3e6, 30e6, 200e6)
 NEVER_BASIS = "no fetch from this storage so far"
+WARM_BASIS = "a standby that is warm: its base is restored, and nothing is left to fetch"
 # What the relay costs against reading directly, and its cache on the disk at most.
 RELAY_FACTOR = 1.05
 RELAY_CACHE_BYTES = 20 * 1024**3
@@ -91,6 +93,19 @@ class Timing:
         parts += [("REPLAY", replay), ("VERIFY", verify)]
         return [Phase(name=name, seconds=seconds) for name, seconds in parts], basis
 
+    def phases_of_standby(
+        self, standby: StandbyFacts, backup: BackupFacts, place: PlaceFacts
+    ) -> tuple[list[Phase], str]:
+        """Return the parts of bringing a standby up, and their basis: its base is there already."""
+        fetch, basis = NOTHING, WARM_BASIS
+        if standby.fetch_bytes:
+            fetch, basis = self.fetch(place, standby.fetch_bytes)
+        replay = self.part(place, "REPLAY", max(standby.replay_bytes, backup.segment_bytes))
+        verified = backup.cluster_bytes * self._facts.readings
+        verify = self.part(place, "VERIFY", verified).plus(self.part(place, "READY", 1, ""))
+        parts = [("FETCH", fetch), ("REPLAY", replay), ("VERIFY", verify)]
+        return [Phase(name=name, seconds=seconds) for name, seconds in parts], basis
+
 
 def total(phases: list[Phase]) -> Range:
     whole = NOTHING
@@ -105,10 +120,8 @@ def disk_of(backup: BackupFacts, strategy: Strategy, *, share: float) -> tuple[i
     log = segments + round(backup.log_bytes * share)
     cluster = int(backup.cluster_bytes * CLUSTER_FACTOR)
     cluster += SEGMENTS_OF_ITS_OWN * backup.segment_bytes
-    match strategy:
-        case Strategy.STAGE:
-            return cluster, backup.stored_bytes + log
-        case Strategy.STREAM:
-            return cluster, log + min(backup.stored_bytes, STREAM_AHEAD_BYTES)
-        case Strategy.RELAY:
-            return cluster, log + min(backup.stored_bytes, RELAY_CACHE_BYTES)
+    at_once = {
+        Strategy.STREAM: STREAM_AHEAD_BYTES,
+        Strategy.RELAY: RELAY_CACHE_BYTES,
+    }.get(strategy, backup.stored_bytes)
+    return cluster, log + min(backup.stored_bytes, at_once)

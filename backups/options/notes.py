@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from backups.options.risks import of_keys
 from backups.options.values import BackupFacts, Facts, Risk, Severity
 from backups.options.words import told
 
@@ -40,11 +41,15 @@ def notes_on(facts: Facts) -> Iterator[Risk]:
 
 def _of_silence(facts: Facts) -> Iterator[Risk]:
     """Say which places gave no answer, and whose word stands here instead."""
-    silent = [place.name for place in facts.places if place.is_silent]
-    if not silent:
+    unheard = [place for place in facts.places if place.is_silent or place.keys_are]
+    if not unheard:
         return
-    heard = [place for place in facts.places if not place.is_silent]
-    words, read = f"{', '.join(silent)} did not answer.", ""
+    heard = [place for place in facts.places if place not in unheard]
+    silent = [place.name for place in unheard]
+    mute = [place.name for place in unheard if not place.keys_are]
+    said = [f"{', '.join(mute)} did not answer."] if mute else []
+    said += [of_keys(place) for place in unheard if place.keys_are]
+    words, read = " ".join(said), ""
     if facts.as_of is not None:
         read = f" What stands here was last read {told(facts.as_of)}"
     if heard and read:

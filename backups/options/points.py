@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from backups.options.values import BackupFacts, Facts, Point
+from backups.options.values import BackupFacts, Facts, Point, StandbyFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,4 +87,31 @@ def _to_moment(whole: Sequence[BackupFacts], moment: datetime) -> Wish | None:
         first_until_at=until,
         share=max(share, 1 / max(backup.segments, 1)),
         moment=until,
+    )
+
+
+def wish_of_standby(facts: Facts, standby: StandbyFacts, *, seen_from: int) -> Wish | None:
+    """Return the way to the latest, or to the moment that is asked for, from where a standby is.
+
+    None if it is not warm, is another database's, or has replayed beyond that moment.
+    """
+    backup, since = standby.backup, standby.until_at
+    if not standby.is_ours or backup is None or since is None:
+        return None
+    if facts.moment is not None and facts.moment < since:
+        return None
+    seen = [each.seen_from(seen_from) for each in facts.backups]
+    whole = [each for each in seen if each.until_at is not None]
+    newest = max(whole, key=lambda each: each.ended_at, default=None)
+    reached = newest.until_at if newest is not None and newest.until_at else since
+    until = max(reached, since)
+    has_hole = newest is not None and bool(newest.missing)
+    moment = min(facts.moment, until) if facts.moment else until if has_hole else None
+    return Wish(
+        point=Point.LATEST if moment is None else Point.MOMENT,
+        backup=backup,
+        until_at=moment or until,
+        first_until_at=moment or until,
+        share=1.0,
+        moment=moment,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from backups.options.values import Facts, Point, RecoveryOption, Severity
+from backups.options.values import Facts, Point, RecoveryOption, Severity, Strategy
 
 # An earlier point is worth looking at only if it is back in so much less time.
 WORTH_LESS_DATA = 0.8
@@ -26,7 +26,7 @@ def without_beaten(options: Sequence[RecoveryOption]) -> list[RecoveryOption]:
 
 def _beats(one: RecoveryOption, other: RecoveryOption) -> bool:
     """Say whether nothing speaks for the other: neither its data, nor its time, nor its risks."""
-    if one.weight > other.weight:
+    if one.weight > other.weight or (one.is_in_the_way and not other.is_in_the_way):
         return False
     if one.point == other.point and one.backup.id == other.backup.id:
         is_as_quick = one.usable.middle <= other.usable.middle * ALIKE
@@ -63,6 +63,7 @@ def _rank(option: RecoveryOption, too_long: float) -> tuple[object, ...]:
     return (
         not option.can_start,
         option.asks_for_name,
+        option.is_in_the_way,
         order,
         -option.data_until_at.timestamp(),
         option.weight // Severity.WARNS.weight,
@@ -77,7 +78,7 @@ def reason_for(facts: Facts, best: RecoveryOption, options: Sequence[RecoveryOpt
     match best.point:
         case Point.STAGED:
             words = "Everything takes long; this brings most of it back early and loses nothing."
-        case Point.BACKUP:
+        case Point.BACKUP | Point.HERE:
             words = "Nothing that brings back more can be started now."
         case Point.MOMENT if facts.moment is None:
             words = "It loses the least: the log is broken after this moment."
@@ -85,6 +86,8 @@ def reason_for(facts: Facts, best: RecoveryOption, options: Sequence[RecoveryOpt
             words = "It reaches the moment that was asked for."
         case _:
             words = "It loses the least."
+    if best.strategy == Strategy.STANDBY:
+        words += " The standby is warm: no backup has to be fetched."
     same = [each for each in options if each.point == best.point and each is not best]
     if same and all(best.usable.middle <= each.usable.middle for each in same):
         words += " No other way to it is quicker."

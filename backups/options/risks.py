@@ -1,6 +1,6 @@
 """What may go wrong with a choice, in stable codes and in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from backups.options.durations import NEVER_BASIS
@@ -12,10 +12,11 @@ from backups.options.values import (
     Range,
     Risk,
     Severity,
+    StandbyFacts,
     Strategy,
     TargetFacts,
 )
-from backups.options.words import amount, duration, told
+from backups.options.words import amount, duration, to_the_second, told
 
 # A look at a recovery target that is older says little.
 SEEN_LONG_AGO = timedelta(minutes=30)
@@ -38,6 +39,14 @@ def of_target(target: TargetFacts, backup: BackupFacts, *, at: datetime) -> Iter
             Severity.BLOCKS,
             f"{target.taken_by} uses {name}. Wait for it, cancel it, or choose another target.",
         )
+    elif target.standby is not None:
+        yield _of_what_is_kept(target.standby, name)
+    elif target.occupied_by == "standby":
+        yield Risk(
+            "target-cleared",
+            Severity.BLOCKS,
+            f"A standby was kept at {name} when it was last looked at. Have it looked at again.",
+        )
     elif target.occupied_by in _HELD:
         words = _HELD[target.occupied_by].format(name=name)
         yield Risk(f"target-{target.occupied_by}", Severity.BLOCKS, words)
@@ -47,6 +56,13 @@ def of_target(target: TargetFacts, backup: BackupFacts, *, at: datetime) -> Iter
             f"target-{target.occupied_by}",
             Severity.ASKS,
             f"The directory of {name} holds {holds}. It is moved aside only if you name it.",
+        )
+    if target.left_by and not target.taken_by and target.occupied_by != "ours":
+        yield Risk(
+            "target-held",
+            Severity.WARNS,
+            f"{target.left_by} has stopped at {name} and can go on there: not while another "
+            "restore has it. Resume it, cancel it, or choose another target.",
         )
     if target.major is not None and not _runs(target.major, backup):
         yield Risk(
@@ -70,6 +86,60 @@ def of_target(target: TargetFacts, backup: BackupFacts, *, at: datetime) -> Iter
         )
 
 
+def _of_what_is_kept(standby: StandbyFacts, name: str) -> Risk:
+    """Say why no backup is brought back where a standby is kept."""
+    if not standby.is_ours:
+        words = f"{name} keeps a standby of {standby.of} warm."
+    elif standby.until_at is None:
+        words = f"{name} is to keep a standby, which is not warm yet. {standby.words}".strip()
+    else:
+        words = (
+            f"{name} keeps a standby, which has replayed up to {to_the_second(standby.until_at)}: "
+            "it can be brought up to that or a later moment only."
+        )
+    return Risk(
+        "target-keeps-standby",
+        Severity.BLOCKS,
+        f"{words} Stop keeping it, or choose another target.",
+    )
+
+
+def of_standby(target: TargetFacts, standby: StandbyFacts, *, at: datetime) -> Iterator[Risk]:
+    """Say what may be amiss with a standby that could be brought up."""
+    if target.taken_by:
+        yield Risk(
+            "target-busy",
+            Severity.BLOCKS,
+            f"{target.taken_by} uses {target.name}. Wait for it, cancel it, or choose another.",
+        )
+    if standby.words:
+        yield Risk("standby-trouble", Severity.WARNS, f"The standby: {standby.words}")
+    if standby.seen_at is None or at - standby.seen_at > SEEN_LONG_AGO:
+        ago = f" for {duration(at - standby.seen_at)}" if standby.seen_at else ""
+        yield Risk(
+            "standby-unseen",
+            Severity.WARNS,
+            f"Nobody has looked after the standby{ago}: it may not be there any more. See that the "
+            f"worker beside {target.name} runs.",
+        )
+    yield Risk(
+        "standby-ends",
+        Severity.NOTES,
+        "What is brought up is no standby any more: keep a new one warm at another target than "
+        f"{target.name} afterwards.",
+    )
+
+
+def of_leaving_the_archive(until: datetime) -> Iterator[Risk]:
+    """Say what it means to bring up a standby without asking for more."""
+    yield Risk(
+        "archive-left-out",
+        Severity.WARNS,
+        f"The archive is not asked: what was archived after {to_the_second(until)} is lost, though "
+        "it may be there.",
+    )
+
+
 def _runs(major: int, backup: BackupFacts) -> bool:
     return major >= backup.major if backup.is_logical else major == backup.major
 
@@ -90,10 +160,18 @@ def of_disk(target: TargetFacts, cluster: int, stage: int) -> Iterator[Risk]:
 
 
 def of_place(
-    place: PlaceFacts, fetch: Range, basis: str, *, places: int, at: datetime
+    place: PlaceFacts, fetch: Range, basis: str, *, places: Sequence[PlaceFacts], at: datetime
 ) -> Iterator[Risk]:
     """Say what may slow or stop the fetch."""
-    if place.is_silent:
+    if place.keys_are:
+        # Where none can be read, whatever is started comes to a halt at once.
+        is_all = all(each.keys_are for each in places)
+        yield Risk(
+            f"keys-{place.keys_are}",
+            Severity.BLOCKS if is_all else Severity.WARNS,
+            of_keys(place),
+        )
+    elif place.is_silent:
         yield Risk(
             "place-silent",
             Severity.WARNS,
@@ -113,12 +191,24 @@ def of_place(
             Severity.WARNS,
             f"Nothing was ever fetched from {place.name}: how long it takes is a guess.",
         )
-    if places == 1:
+    if len(places) == 1:
         yield Risk(
             "one-source",
             Severity.NOTES,
             f"{place.name} alone has the objects: no other can help when it fails.",
         )
+
+
+def of_keys(place: PlaceFacts) -> str:
+    """Say what is wrong with the keys of a place, where they are, and what to do."""
+    if place.keys_are == "missing":
+        return (
+            f"There are no keys for {place.name} at {place.keys}. Put them there, then look again."
+        )
+    return (
+        f"{place.name} refused the keys of {place.keys} just now. Correct or renew them there, "
+        "then look again."
+    )
 
 
 def of_backup(backup: BackupFacts, point: Point) -> Iterator[Risk]:
@@ -127,7 +217,8 @@ def of_backup(backup: BackupFacts, point: Point) -> Iterator[Risk]:
         yield Risk(
             "no-manifest",
             Severity.WARNS,
-            f"{backup.name} has no manifest: damage on the way is noticed late or not at all.",
+            f"{backup.name} has no manifest: damage on the way is noticed late or not at all. "
+            "Record one in time: manage.py record_manifest.",
         )
     if backup.missing and point != Point.BACKUP and backup.until_at is not None:
         yield Risk(

@@ -28,6 +28,8 @@ LABELS = {
     "windows": "Maintenance windows",
 }
 
+# A second place is compared, and brought up to date, so often.
+COPIED_EVERY = timedelta(minutes=10)
 _ALARMS = {"NOTHING": "nothing", "DRILL": "a drill incident", "LIVE": "an incident"}
 _PLAIN = {None: "not said", True: "yes", False: "no"}
 

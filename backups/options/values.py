@@ -10,18 +10,30 @@ from backups.saturation import Window
 
 
 class Point(StrEnum):
-    """Up to where data comes back. STAGED: the last backup first, then the rest beside it."""
+    """Up to where data comes back.
+
+    STAGED: the last backup first, then the rest beside it. HERE: what a standby has, without asking
+    the archive for more.
+    """
 
     LATEST = "LATEST"
     MOMENT = "MOMENT"
     BACKUP = "BACKUP"
     STAGED = "STAGED"
+    HERE = "HERE"
 
 
 class Strategy(StrEnum):
+    """How a cluster comes to be. STANDBY: it is there already, and only goes on."""
+
     STAGE = "STAGE"
     STREAM = "STREAM"
     RELAY = "RELAY"
+    STANDBY = "STANDBY"
+
+
+# By which a backup is brought back.
+FROM_BACKUP = (Strategy.STAGE, Strategy.STREAM, Strategy.RELAY)
 
 
 class Severity(StrEnum):
@@ -125,7 +137,9 @@ class BackupFacts:
 class PlaceFacts:
     """A place with the objects, and what is known of its speed.
 
-    It ``is_silent`` if it gave no answer when it was asked just now.
+    It ``is_silent`` if it gave no answer when it was asked just now. ``keys`` is where its keys are
+    said to be, never what they are; ``keys_are`` is "refused" or "missing" if it could not be read
+    just now for that, else empty.
     """
 
     id: int
@@ -134,14 +148,37 @@ class PlaceFacts:
     learned: Learned
     windows: Sequence[Window] = ()
     is_silent: bool = False
+    keys: str = ""
+    keys_are: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyFacts:
+    """A standby that is kept at a target, as its worker last saw it.
+
+    ``is_ours`` says whether it is of this database; ``of`` names whose it is. ``until_at`` is None
+    while it is not warm, and ``words`` say why it is not or what is amiss. To bring it up, so many
+    bytes of the log are fetched and so many replayed.
+    """
+
+    of: str
+    is_ours: bool
+    backup: BackupFacts | None = None
+    until_at: datetime | None = None
+    seen_at: datetime | None = None
+    fetch_bytes: int = 0
+    replay_bytes: int = 0
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFacts:
     """A place to restore to, as the worker beside it last saw it.
 
-    ``occupied_by`` is empty or a word: running, foreign, ours, port, programs, disk. ``taken_by``
-    names the restore that has it. ``work_free_bytes`` is None where stage and cluster share a disk.
+    ``occupied_by`` is empty or a word: running, foreign, ours, standby, port, programs, disk.
+    ``taken_by`` names the restore that has it, ``left_by`` one that has stopped there and may go
+    on, ``standby`` is what is kept warm there.
+    ``work_free_bytes`` is None where stage and cluster share a disk.
     """
 
     id: int
@@ -155,6 +192,8 @@ class TargetFacts:
     write_rate: float | None = None
     occupied_by: str = ""
     taken_by: str = ""
+    left_by: str = ""
+    standby: StandbyFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +205,7 @@ class Facts:
     backups: Sequence[BackupFacts]
     places: Sequence[PlaceFacts]
     targets: Sequence[TargetFacts]
-    strategies: Sequence[Strategy] = tuple(Strategy)
+    strategies: Sequence[Strategy] = FROM_BACKUP
     tenants: int = 0
     # What each costs to bring forward however little it holds, as bytes restored meanwhile.
     tenant_bytes: int = 20_000_000
@@ -216,6 +255,11 @@ class RecoveryOption:
     @property
     def can_start(self) -> bool:
         return not any(risk.severity == Severity.BLOCKS for risk in self.risks)
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether a restore that has stopped could not go on beside it."""
+        return any(target.left_by for target in (self.target, self.second) if target is not None)
 
     @property
     def asks_for_name(self) -> bool:

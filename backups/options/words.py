@@ -10,11 +10,13 @@ POINTS = {
     Point.MOMENT: "To a moment",
     Point.BACKUP: "The backup alone",
     Point.STAGED: "Staged: the backup first, then the rest",
+    Point.HERE: "What the standby has, without the archive",
 }
 STRATEGIES = {
     Strategy.STAGE: "Stage: everything to the disk first",
     Strategy.STREAM: "Stream: unpacked while it arrives",
     Strategy.RELAY: "Relay: the backup tool reads through Highwater",
+    Strategy.STANDBY: "Standby: what is kept warm there is brought up",
 }
 PHASES = {
     "FIRST": "first part",

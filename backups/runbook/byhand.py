@@ -39,8 +39,10 @@ def _unnamed(facts: Facts) -> Newest:
 
 
 def _shell(facts: Facts) -> Step:
-    ready = [target for target in facts.targets if not target.trouble]
-    target = next(iter(ready or facts.targets), None)
+    # What is unpacked by hand has no business in the directory of a standby.
+    free = [target for target in facts.targets if not target.is_kept]
+    ready = [target for target in free if not target.trouble]
+    target = next(iter(ready or free), None)
     data, room, port = "/restore/data", "/restore/work", facts.port
     words = [
         (
@@ -52,7 +54,8 @@ def _shell(facts: Facts) -> Step:
         data, room, port = target.data_dir, target.work_dir, target.port
         words.append(f"This is {target.name}, on {target.host}. Elsewhere, change the folders.")
     else:
-        words.append("No recovery target is registered: choose two empty folders on one disk.")
+        state = "free of a standby" if facts.targets else "registered"
+        words.append(f"No recovery target is {state}: choose two empty folders on one disk.")
     programs = (
         shlex.quote(target.bin_dir)
         if target is not None and target.bin_dir

@@ -116,6 +116,14 @@ def _restores(facts: Facts) -> Iterator[Command]:
             when="With the code that recovery_options shows",
         )
     for target in facts.targets:
+        if target.is_warm:
+            yield Command(
+                text=f"{MANAGE} restore_database {name} {shlex.quote(target.name)} --standby "
+                f"{rest}",
+                proof=NOT_PROVEN,
+                when=f"To the latest, by the standby that is warm at {target.name}",
+            )
+            continue
         strategy = _strategy_at(facts, target)
         yield Command(
             text=f"{MANAGE} restore_database {name} {shlex.quote(target.name)} "

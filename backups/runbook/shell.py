@@ -32,7 +32,10 @@ def keys_of(place: Place, number: int) -> tuple[Sequence[str], str]:
     lines = [
         f"export {variable}{ending}={_value(kind, name, part)}" for variable, part in parts.items()
     ]
-    lines.append(f"export AWS_REGION{ending}={shlex.quote(place.region)}")
+    region = shlex.quote(place.region)
+    # Barman's programs know the region by its other name alone.
+    also = f" AWS_DEFAULT_REGION={region}" if number == 1 else ""
+    lines.append(f"export AWS_REGION{ending}={region}{also}")
     return lines, f"The keys of {place.name} are in {place.reference}.{_WHERE.get(kind, '')}"
 
 
@@ -70,9 +73,9 @@ def fetch_all(
 ) -> str:
     """Return a loop that fetches every object whose key begins with the folder's, as a tree.
 
-    ``folder`` is below each place's prefix and ends in "/"; ``into`` a folder, quoted by its
-    caller. ``only`` is a condition on ``$name``, the key behind the folder. The same loop again
-    goes on where it broke.
+    What lies in any of the places is fetched, from the first that has it. ``folder`` is below each
+    place's prefix and ends in "/"; ``into`` a folder, quoted by its caller. ``only`` is a condition
+    on ``$name``, the key behind the folder. The same loop again goes on where it broke.
     """
     own = places[0]
     begins = own.key(folder)
@@ -80,8 +83,9 @@ def fetch_all(
     sources += [f'--source {source(place, place.key(folder))}"$name"' for place in places[1:]]
     checked = f" --manifest {shlex.quote(manifest)}" if manifest else ""
     lines = [
-        f"{LIST} --source {source(own, begins)} | while read -r size key; do",
-        f"  name=${{key#{shlex.quote(begins)}}}",
+        "{",
+        *(_names(place, place.key(folder), number) for number, place in enumerate(places, start=1)),
+        "} | LC_ALL=C sort -u | while read -r name; do",
         *([f"  {only} || continue"] if only else []),
         f'  mkdir -p "$(dirname {into}/"$name")"',
         f"  {FETCH} {' '.join(sources)}{checked} \\",
@@ -89,3 +93,18 @@ def fetch_all(
         "done",
     ]
     return "\n".join(lines)
+
+
+def _names(place: Place, begins: str, number: int) -> str:
+    """Return the line that names what lies in a place, behind the folder, with the place's keys."""
+    keys = ""
+    if number > 1:
+        keys = "".join(
+            f'{name}="${{{name}_{number}:-${{{name}:-}}}}" '
+            for name in (
+                "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
+            )
+        )  # fmt: skip
+    cut = f'while read -r size key; do echo "${{key#{shlex.quote(begins)}}}"; done'
+    missed = f"echo {shlex.quote(f'NOT LISTED: {place.name}')} >&2"
+    return f"  {keys}{LIST} --source {source(place, begins)} | {cut} || {missed}"

@@ -37,7 +37,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A place to restore to. ``trouble`` says why no restore could begin there; empty: none."""
+    """A place to restore to. ``trouble`` says why no restore could begin there; empty: none.
+
+    One that ``is_kept`` has a standby in its directory, which can be brought up if it ``is_warm``.
+    """
 
     id: int
     name: str
@@ -50,6 +53,8 @@ class Target:
     major: int | None = None
     trouble: str = ""
     warm_words: str = ""
+    is_kept: bool = False
+    is_warm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from backups.runner.alerting import (
     beat,
+    close_alerts_of,
     ensure_rules,
     follow_findings,
+    hold_alerts,
     send_heartbeat,
     tell_silence,
 )
@@ -11,12 +13,14 @@ from backups.runner.backup import run_backup
 from backups.runner.carrying import run_restore
 from backups.runner.catalogue import sync_catalogue
 from backups.runner.copying import (
+    COMPARED_WITHIN,
     Archiving,
     archiving_at,
     begin_due_copies,
     run_copy,
     still_arrives,
     thin_copies,
+    was_compared,
 )
 from backups.runner.drills import (
     advance_drills,
@@ -33,13 +37,21 @@ from backups.runner.places import clear_left_place, left_places
 from backups.runner.probing import due_storages, probe_storage, thin_probes
 from backups.runner.proofs import tell_proof, tell_proofs
 from backups.runner.reading import places_to_read, read_content, try_to_read
+from backups.runner.recording import run_manifest
 from backups.runner.reviews import hang_review, hang_reviews
 from backups.runner.runbooks import runbook_html, write_runbook, write_runbooks
+from backups.runner.standbys import base_of, newest_backup, standbys_by_queue, tend_standby
 from backups.runner.standing import policy_standing
 from backups.runner.targets import probe_target, targets_by_queue
 from backups.runner.telling import tell_paused, tell_pivoted, tell_queued
-from backups.runner.trying import NotAsked, try_question
-from backups.runner.upkeep import waiting_backups, waiting_copies, waiting_restores
+from backups.runner.thinning import thin_check_changes, thin_measurements
+from backups.runner.trying import NotAsked, read_question, try_question
+from backups.runner.upkeep import (
+    waiting_backups,
+    waiting_copies,
+    waiting_manifests,
+    waiting_restores,
+)
 from backups.runner.watching import (
     check_database,
     check_databases,
@@ -49,11 +61,13 @@ from backups.runner.watching import (
 from backups.runner.windows import look_for_windows, storages_to_look_at
 
 __all__ = [
+    "COMPARED_WITHIN",
     "Archiving",
     "Look",
     "NotAsked",
     "advance_drills",
     "archiving_at",
+    "base_of",
     "beat",
     "begin_drill",
     "begin_due_backups",
@@ -63,6 +77,7 @@ __all__ = [
     "check_databases",
     "clear_drill",
     "clear_left_place",
+    "close_alerts_of",
     "due_storages",
     "ensure_rules",
     "follow_findings",
@@ -70,10 +85,12 @@ __all__ = [
     "forecast_losses",
     "hang_review",
     "hang_reviews",
+    "hold_alerts",
     "is_held",
     "left_places",
     "look_at_archive",
     "look_for_windows",
+    "newest_backup",
     "places_to_read",
     "policy_standing",
     "probe_storage",
@@ -81,11 +98,14 @@ __all__ = [
     "read_archive",
     "read_content",
     "read_facts",
+    "read_question",
     "run_backup",
     "run_copy",
+    "run_manifest",
     "run_restore",
     "runbook_html",
     "send_heartbeat",
+    "standbys_by_queue",
     "still_arrives",
     "storages_to_look_at",
     "sync_catalogue",
@@ -96,15 +116,20 @@ __all__ = [
     "tell_proofs",
     "tell_queued",
     "tell_silence",
+    "tend_standby",
+    "thin_check_changes",
     "thin_copies",
     "thin_forecasts",
+    "thin_measurements",
     "thin_probes",
     "try_question",
     "try_to_read",
     "unread_archives",
     "waiting_backups",
     "waiting_copies",
+    "waiting_manifests",
     "waiting_restores",
+    "was_compared",
     "write_runbook",
     "write_runbooks",
 ]

@@ -2,6 +2,8 @@
 
 import logging
 
+from django.db.models import Q
+
 from backups.engines.base import Kind
 from backups.errors import EngineFailed
 from backups.models import BackupJob, Database, JobState
@@ -24,6 +26,7 @@ def run_backup(*, backup_id: int, now: Clock) -> None:
         return
     with lease:
         _carry(backup_id, lease, now)
+    _end_if_called_off(backup_id, lease.worker, now)
 
 
 def record_missing_manifest(
@@ -42,13 +45,15 @@ def record_missing_manifest(
 
 def _carry(backup_id: int, lease: Lease, now: Clock) -> None:
     job = BackupJob.objects.select_related("database__storage").get(pk=backup_id)
+    if job.cancel_requested_at is not None or job.database.unregistered_at is not None:
+        return
     secrets: list[str] = []
     try:
         _take(job, lease, secrets)
         sync_catalogue(database_id=job.database_id, at=now())
     except LeaseLost:
         # Whoever has the lease now takes the backup anew; half a backup is of no use to it.
-        logger.warning("backup %s: the lease is lost", job.pk)
+        logger.warning("backup %s: the lease is lost, or it was called off", job.pk)
     except EngineFailed as failure:
         logger.warning("backup %s: stopped: %s", job.pk, failure.code)
         _fail(job, failure, lease, secrets, now)
@@ -60,6 +65,17 @@ def _carry(backup_id: int, lease: Lease, now: Clock) -> None:
         BackupJob.objects.all().release(
             job.pk, worker=lease.worker, state=JobState.SUCCEEDED, at=now()
         )
+
+
+def _end_if_called_off(backup_id: int, worker: str, now: Clock) -> None:
+    """End a backup that was called off, or whose database is registered no more.
+
+    One that had ended by then is what it came to: a backup that was taken is there.
+    """
+    called_off = Q(cancel_requested_at__isnull=False) | Q(database__unregistered_at__isnull=False)
+    BackupJob.objects.filter(
+        called_off, pk=backup_id, state=JobState.RUNNING, leased_by=worker
+    ).update(state=JobState.CANCELLED, leased_by="", leased_until=None, ended_at=now())
 
 
 def _fail(

@@ -1,7 +1,8 @@
 """Reading a database's catalogue into rows, and finding out which moments can be restored."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,9 @@ from django.db import transaction
 from backups.engines.base import BackupRecord
 from backups.engines.points import point_of
 from backups.engines.postgres import Postgres, bin_dir_for
+from backups.engines.wal import SEGMENT_NAME
 from backups.errors import BackupMissing, EngineFailed
-from backups.models import Backup, Database
+from backups.models import Backup, Database, ObjectReading, ReadingState
 from backups.runner.patience import patiently
 from backups.runner.planning import opened_log
 from backups.runner.proofs import tell_proof
@@ -44,12 +46,15 @@ class Reading:
 def sync_catalogue(*, database_id: int, at: datetime) -> Database:
     """Read what a database's archive holds, and write it down.
 
+    Of one that was unregistered as well: a backup that ended after that is there all the same.
+
     :raises EngineFailed: if it cannot be read
     """
-    database = Database.objects.select_related("storage").get(pk=database_id)
+    database = Database.everything.select_related("storage").get(pk=database_id)
     known = known_sizes(database)
-    with opened_archive(database) as archive:
-        reading = read_catalogue(archive, database.archive_name, known)
+    with opened_archive(database, beside=list(database.copies.order_by("name"))) as archive:
+        doubted = doubted_segments(database).get(database.storage_id, ())
+        reading = read_catalogue(archive, database.archive_name, known, doubted)
     keep_catalogue(database, reading, at=at)
     return database
 
@@ -60,14 +65,38 @@ def known_sizes(database: Database) -> Mapping[str, int | None]:
     return dict(rows.values_list("engine_id", "stored_bytes"))
 
 
-def read_catalogue(archive: Archive, server: str, known: Mapping[str, int | None]) -> Reading:
+def doubted_segments(database: Database) -> Mapping[int, Collection[str]]:
+    """Name the log files, by the places that hold them, of which a reading found another content.
+
+    Whether such a one can be used only a look into it says: it may have been stored again.
+    """
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    unlike = [ReadingState.DAMAGED, ReadingState.RESIZED]
+    rows = ObjectReading.objects.filter(database=database, state__in=unlike)
+    for location_id, key in rows.values_list("location_id", "key"):
+        # Behind the name there may be a checksum and how it is packed.
+        name = key.rpartition("/")[2][:24]
+        if SEGMENT_NAME.match(name):
+            found[location_id].add(name)
+    return found
+
+
+def read_catalogue(
+    archive: Archive,
+    server: str,
+    known: Mapping[str, int | None],
+    doubted: Collection[str],
+) -> Reading:
     """Read an archive. Asks no database, so that it may be done in a thread of its own.
+
+    A log file that is damaged wherever it can be asked for is a hole in the log; those that are
+    ``doubted`` are looked into.
 
     :raises EngineFailed: if it cannot be read
     """
     records = patiently(archive.engine.catalogue, _tell_nobody)
     facts = {record.backup_id: _facts(archive, server, record, known) for record in records}
-    return _with_ways(archive, records, facts)
+    return _with_ways(archive, records, facts, doubted)
 
 
 def keep_catalogue(
@@ -97,9 +126,11 @@ def _facts(
         refs = patiently(lambda: archive.engine.objects_of(record.backup_id), _tell_nobody)
         stored = sum(ref.size for ref in refs)
     key = manifest_key(archive.bucket, server, record.backup_id)
-    has_manifest = record.backup_id in known or bool(
-        patiently(lambda: read_manifest(archive.bucket, key), _tell_nobody).objects
-    )
+    has_manifest, later = record.backup_id in known, {}
+    if not has_manifest:
+        manifest = patiently(lambda: read_manifest(archive.bucket, key), _tell_nobody)
+        has_manifest = bool(manifest.objects)
+        later = {"manifest_recorded_at": _moment(manifest.recorded_later_at)}
     return {
         "label": record.label,
         "kind": record.kind.value,
@@ -114,14 +145,25 @@ def _facts(
         "cluster_bytes": record.cluster_bytes,
         "stored_bytes": stored,
         "has_manifest": has_manifest,
+        **later,
         **_NOWHERE,
     }
+
+
+def _moment(said: str) -> datetime | None:
+    """Return when a manifest says that it was recorded; None if it does not, or nobody can tell."""
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _with_ways(
     archive: Archive,
     records: Sequence[BackupRecord],
     facts: Mapping[str, dict[str, Any]],
+    doubted: Collection[str],
 ) -> Reading:
     """Add how far the log leads on from each backup, and which moments that makes reachable."""
     if not archive.engine.capabilities.keeps_log:
@@ -137,6 +179,7 @@ def _with_ways(
             log, inventory = opened_log(archive, postgres, Path(folder), records, tell=_tell_nobody)
         except BackupMissing:
             return Reading(backups=facts, earliest_at=None, latest_at=None)
+        log.doubt(sorted(doubted))
         for record in log.backups:
             reach = log.reach_of(record)
             facts[record.backup_id].update(

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from backups import schedules
 from backups.models import (
@@ -17,9 +18,11 @@ from backups.models import (
     RecoveryTarget,
     RestoreJob,
     RestoreStrategy,
+    Standby,
 )
 from backups.options import Point, RecoveryOption, make_board
 from backups.options.words import duration
+from backups.runner.due import is_beyond
 from backups.runner.options import read_facts
 from backups.runner.places import clear_scratch
 from backups.runner.verification import has_rows
@@ -78,7 +81,11 @@ def begin_due_drills(*, at: datetime) -> list[int]:
 
     One that has to wait stays due. However many ask, each begins once.
     """
-    due = BackupPolicy.objects.filter(drill_due_at__lte=at, drill_target__isnull=False)
+    wanting = BackupPolicy.objects.filter(
+        database__unregistered_at=None, drill_due_at__isnull=False, drill_target__isnull=False
+    )
+    _bring_back(wanting, at=at)
+    due = wanting.filter(drill_due_at__lte=at)
     begun = []
     for policy_id in list(due.order_by("pk").values_list("pk", flat=True)):
         try:
@@ -86,17 +93,32 @@ def begin_due_drills(*, at: datetime) -> list[int]:
         except IntegrityError:
             # Somebody was quicker at the target: it waits, and stays due.
             continue
-        except schedules.BadSchedule:
-            # A row that was written past every check; the others are due all the same.
-            logger.exception("policy %s: its schedule of drills cannot be read", policy_id)
+        except Exception:
+            # One that stumbles stays due; the others begin all the same.
+            logger.exception("policy %s: its drill could not be begun", policy_id)
             continue
         if pk is not None:
             begun.append(pk)
     return begun
 
 
+def _bring_back(wanting: "QuerySet[BackupPolicy]", *, at: datetime) -> None:
+    """Correct what a clock that ran ahead has put off: no drill is due after the next but one."""
+    for policy in wanting.filter(drill_due_at__gt=at):
+        try:
+            later = schedules.next_after(policy.drill_schedule, policy.tz, at)
+        except schedules.BadSchedule:
+            # It will be said once it is due.
+            continue
+        if policy.drill_due_at is not None and is_beyond(policy.drill_due_at, later, at=at):
+            rows = BackupPolicy.objects.filter(pk=policy.pk, drill_due_at=policy.drill_due_at)
+            rows.update(drill_due_at=later)
+
+
 def is_held(target: RecoveryTarget) -> bool:
-    """Whether a restore is at a target, has stopped there, or a drill's cluster still stands."""
+    """Whether a restore is at a target or has stopped there, or a cluster of ours still stands."""
+    if Standby.objects.filter(target=target).exists():
+        return True
     over = [JobState.SUCCEEDED, JobState.CANCELLED]
     jobs = RestoreJob.objects.filter(target=target)
     return (jobs.exclude(state__in=over) | jobs.filter(drill__state=DrillState.CLEARING)).exists()
@@ -104,6 +126,10 @@ def is_held(target: RecoveryTarget) -> bool:
 
 def _begin_if_free(policy_id: int, *, at: datetime) -> int | None:
     with transaction.atomic():
+        # Whoever unregisters its database at this moment is waited for.
+        registered = Database.objects.select_for_update(no_key=True, of=("self",))
+        if not list(registered.filter(policy__pk=policy_id)):
+            return None
         rows = BackupPolicy.objects.select_for_update(of=("self",), skip_locked=True)
         policy = (
             rows.select_related("database__storage", "drill_target")
@@ -200,6 +226,8 @@ def _fail(drill: Drill, words: str, *, at: datetime, clears: bool = False) -> No
 
 def _declared(drill: Drill, *, at: datetime) -> Incident | None:
     policy = BackupPolicy.objects.filter(database=drill.database).first()
+    if drill.database.unregistered_at is not None:
+        return None
     if policy is None or policy.drill_alarm == DrillAlarm.NOTHING:
         return None
     key = f"drill:{drill.database_id}"

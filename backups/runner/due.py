@@ -49,7 +49,9 @@ def _with_something_due(*, at: datetime) -> list[int]:
         planned |= ~Q(**{schedule: ""})
     return [
         policy.pk
-        for policy in BackupPolicy.objects.filter(planned).order_by("pk")
+        for policy in BackupPolicy.objects.filter(planned, database__unregistered_at=None).order_by(
+            "pk"
+        )
         if any(_wants_a_look(policy, schedule, due, at=at) for _kind, schedule, due in _KINDS)
     ]
 
@@ -61,13 +63,13 @@ def _wants_a_look(policy: BackupPolicy, schedule: str, due: str, *, at: datetime
     if moment is None or moment <= at:
         return True
     try:
-        return _is_beyond(moment, schedules.next_after(expression, policy.tz, at), at=at)
+        return is_beyond(moment, schedules.next_after(expression, policy.tz, at), at=at)
     except schedules.BadSchedule:
         # It will be said once it is due.
         return False
 
 
-def _is_beyond(moment: datetime, later: datetime, *, at: datetime) -> bool:
+def is_beyond(moment: datetime, later: datetime, *, at: datetime) -> bool:
     """Say whether a moment lies beyond the next one: it was worked out by a clock that ran ahead.
 
     Not while the next one is near: another machine's clock may have come to it a little earlier.
@@ -78,9 +80,9 @@ def _is_beyond(moment: datetime, later: datetime, *, at: datetime) -> bool:
 def _begin(policy_id: int, *, at: datetime) -> BackupJob | None:
     with transaction.atomic():
         # One beat at a time for a database: the other finds nothing due any more.
-        list(Database.objects.select_for_update().filter(policy__pk=policy_id))
+        is_registered = list(Database.objects.select_for_update().filter(policy__pk=policy_id))
         policy = BackupPolicy.objects.filter(pk=policy_id).first()
-        if policy is None or window_open(policy, at=at) is not None:
+        if not is_registered or policy is None or window_open(policy, at=at) is not None:
             return None
         due = [kind for kind, schedule, due in _KINDS if _claimed(policy, schedule, due, at=at)]
         if not due:
@@ -100,7 +102,7 @@ def _claimed(policy: BackupPolicy, schedule: str, due: str, *, at: datetime) -> 
         return False
     # From now on, not from when it was due: what was slept through is not made up for one by one.
     later = schedules.next_after(expression, policy.tz, at)
-    if was is not None and was > at and not _is_beyond(was, later, at=at):
+    if was is not None and was > at and not is_beyond(was, later, at=at):
         return False
     rows = BackupPolicy.objects.filter(pk=policy.pk, **{due: was})
     taken = rows.update(**{due: later})

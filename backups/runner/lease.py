@@ -9,14 +9,24 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from backups.models.jobs import JobQuerySet
-
 Clock = Callable[[], datetime]
+
+
+class Leasable(Protocol):
+    """Rows of which a worker can have one for a while."""
+
+    def claim(self, pk: int, *, worker: str, until: datetime, at: datetime) -> bool:
+        """Take one, unless it is taken."""
+        ...
+
+    def renew(self, pk: int, *, worker: str, until: datetime, at: datetime) -> bool:
+        """Keep it; False if it is lost."""
+        ...
 
 
 class LeaseLost(Exception):
@@ -38,7 +48,7 @@ class Lease:
     The database being away for a while is no loss: only the lease's own end is.
     """
 
-    def __init__(self, jobs: JobQuerySet, pk: int, *, worker: str, now: Clock) -> None:
+    def __init__(self, jobs: Leasable, pk: int, *, worker: str, now: Clock) -> None:
         self._jobs = jobs
         self._pk = pk
         self._now = now
@@ -48,7 +58,7 @@ class Lease:
         self._thread = threading.Thread(target=self._keep, name=f"lease-{pk}", daemon=True)
 
     @classmethod
-    def claim(cls, jobs: JobQuerySet, pk: int, *, now: Clock) -> "Lease | None":
+    def claim(cls, jobs: Leasable, pk: int, *, now: Clock) -> "Lease | None":
         """Take a queued job; None if it is taken or over."""
         worker, at = worker_name(), now()
         until = at + timedelta(seconds=settings.LEASE_SECONDS)

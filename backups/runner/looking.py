@@ -12,7 +12,13 @@ from django.conf import settings
 
 from backups.errors import EngineFailed, StorageUnavailable
 from backups.models import Database, StorageLocation
-from backups.runner.catalogue import Reading, keep_catalogue, known_sizes, read_catalogue
+from backups.runner.catalogue import (
+    Reading,
+    doubted_segments,
+    keep_catalogue,
+    known_sizes,
+    read_catalogue,
+)
 from backups.runner.tools import opened_archive
 
 logger = logging.getLogger(__name__)
@@ -79,14 +85,19 @@ def _ask(
     budget_seconds: float,
     waits_for_copies: bool,
 ) -> Mapping[int, Answer]:
-    known = known_sizes(database)
+    known, doubted = known_sizes(database), doubted_segments(database)
     heard: queue.SimpleQueue[tuple[int, Answer]] = queue.SimpleQueue()
     silence = min(budget_seconds / 2, settings.STORAGE_SILENCE_SECONDS)
 
     def read(place: StorageLocation) -> None:
         try:
-            with opened_archive(database, location=place, silence_seconds=silence) as archive:
-                answer: Answer = read_catalogue(archive, database.archive_name, known)
+            beside = places[1:] if place == places[0] else []
+            with opened_archive(
+                database, location=place, silence_seconds=silence, beside=beside
+            ) as archive:
+                answer: Answer = read_catalogue(
+                    archive, database.archive_name, known, doubted.get(place.pk, ())
+                )
         except EngineFailed as failure:
             answer = failure
         except Exception:

@@ -8,7 +8,7 @@ from django.db.models import Min
 from django.db.models.functions import TruncDay, TruncHour
 
 from backups.models import Database, Drill, LossForecast
-from backups.options import Board, Facts, RecoveryOption, Severity, make_board
+from backups.options import Board, Facts, RecoveryOption, Severity, Strategy, make_board
 from backups.options.words import POINTS, duration, told_range
 from backups.runner.options import read_facts
 
@@ -29,7 +29,13 @@ def forecast_losses(*, at: datetime) -> int:
     slot = _slot(at)
     done = LossForecast.objects.filter(at=slot).values("database_id")
     waiting = Database.objects.exclude(pk__in=done).order_by("pk").values_list("pk", flat=True)
-    rows = [forecast_loss(database_id=pk, at=at, slot=slot) for pk in waiting]
+    rows = []
+    for pk in waiting:
+        try:
+            rows.append(forecast_loss(database_id=pk, at=at, slot=slot))
+        except Database.DoesNotExist:
+            # Unregistered since.
+            continue
     LossForecast.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
 
@@ -116,9 +122,12 @@ def _blocks(facts: Facts) -> Iterable[str]:
 def _words(facts: Facts, board: Board, plan: RecoveryOption | None) -> str:
     if plan is None:
         return " ".join([_NO_PLAN, *_blocks(facts), *(note.words for note in board.notes)])
+    way = f"from {plan.backup.name} in {plan.place.name} to {plan.target.name}"
+    if plan.strategy == Strategy.STANDBY:
+        way = f"by the standby that is warm at {plan.target.name}"
     words = (
-        f"{POINTS[plan.point]}, from {plan.backup.name} in {plan.place.name} to "
-        f"{plan.target.name}: what is newer than {duration(board.at - plan.data_until_at)} is lost."
+        f"{POINTS[plan.point]}, {way}: what is newer than "
+        f"{duration(board.at - plan.data_until_at)} is lost."
     )
     if plan.second is None:
         return words

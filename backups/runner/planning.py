@@ -7,25 +7,28 @@ from pathlib import Path
 
 from backups.engines.base import BackupRecord, WalFile, WalInventory
 from backups.engines.planning import Archive as Log
-from backups.engines.planning import LogIncomplete
+from backups.engines.planning import LogIncomplete, SegmentDamaged
 from backups.engines.points import destination_without_log
 from backups.engines.postgres import HOST, Postgres, major_of
-from backups.engines.wal import parse_history
+from backups.engines.wal import SEGMENT_NAME, parse_history
 from backups.engines.wal_stage import WalStage
 from backups.errors import (
     BackupMissing,
     DiskTooSmall,
     EngineFailed,
+    ObjectDamaged,
     PortTaken,
     TargetOutOfReach,
 )
 from backups.runner.disks import disk_under, free_on
+from backups.runner.intake import Intake
 from backups.runner.patience import patiently
 from backups.runner.tools import Archive
 from backups.runner.workspace import Plan
 from backups.steps import Step
-from backups.storage.fetch import MIB, FetchItem, Manner, Unsound, fetch
+from backups.storage.fetch import MIB, FetchItem, Manner, Sources, fetch
 from backups.storage.manifest import manifest_key, read_manifest
+from backups.storage.s3 import ObjectRef
 
 Tell = Callable[[Step], None]
 
@@ -45,25 +48,42 @@ def fetch_wal(
     *,
     tell: Tell,
 ) -> Path:
-    """Bring these segments into the stage, and return the folder where they lie."""
-    files = {file.ref.name: file for file in inventory.segments.values()}
+    """Bring these segments into the stage, and return the folder where they lie.
 
-    def take_in(_item: FetchItem, packed: Path) -> None:
-        if fault := stage.take_in(files[packed.name], packed):
-            raise Unsound(fault)
+    :raises SegmentDamaged: naming the first that is not what its name says, wherever it was asked
+        for
+    """
+    lacking = [name for name in names if not stage.path_of(name).exists()]
+    files = {name: inventory.segments[name] for name in lacking}
+    sources = archive.sources or Sources.of(archive.bucket)
+    take_in = Intake(
+        stage=stage, files={file.ref.name: file for file in files.values()}, sources=sources
+    )
 
-    items = [
-        FetchItem(
-            ref=inventory.segments[name].ref, to=f"packed/{inventory.segments[name].ref.name}"
-        )
-        for name in names
-        if not stage.path_of(name).exists()
-    ]
-    if items:
+    def bring(wanted: Sequence[str]) -> None:
+        items = [
+            FetchItem(ref=files[name].ref, to=f"packed/{files[name].ref.name}") for name in wanted
+        ]
         for step in fetch(archive.bucket, items, folder, manner=Manner(), finish=take_in):
             # What is looked into is not yet what is fetched: only a wait is worth telling.
             tell(Step(done=0, waiting=step.waiting))
+
+    try:
+        if lacking:
+            bring(lacking)
+    except ObjectDamaged:
+        # Of several that came together it is not said which one it was.
+        for name in lacking:
+            if not stage.path_of(name).exists():
+                _bring_alone(name, bring)
     return stage.folder / "files"
+
+
+def _bring_alone(name: str, bring: Callable[[Sequence[str]], None]) -> None:
+    try:
+        bring([name])
+    except ObjectDamaged as damage:
+        raise SegmentDamaged(name, str(damage)) from damage
 
 
 def opened_log(
@@ -110,19 +130,31 @@ def make_plan(
     target_at: datetime | None,
     backup_id: str = "",
     held_bytes: int | None = None,
+    standing: BackupRecord | None = None,
+    is_apart: bool = False,
     made_for: str,
     tell: Tell,
 ) -> Plan:
     """Plan a restore to a moment, to the latest, or to the end of one backup, if it fits here.
 
     ``held_bytes`` is how much of the backup lies on the disk at once before it is unpacked; without
-    it, all of it.
+    it, all of it. With ``standing`` it goes on from there, and nothing is unpacked; if it
+    ``is_apart``, with the log that lies here already, whatever the archive has.
 
     :raises TargetOutOfReach: if the moment cannot be restored, naming the nearest that can
     :raises LogIncomplete: if a log file on the way is missing, naming the last moment before
     :raises VersionUnfit: if the PostgreSQL here cannot run this cluster
     :raises DiskTooSmall: if there is too little room for it
     """
+    if standing is not None:
+        opened = (
+            _log_here(standing, postgres, folder)
+            if is_apart
+            else opened_log(archive, postgres, folder, [standing], tell=tell)
+        )
+        return _plan_from(
+            standing, opened, postgres, folder, target_at=target_at, made_for=made_for
+        )
     records = patiently(archive.engine.catalogue, tell)
     keeps_log = archive.engine.capabilities.keeps_log
     if keeps_log:
@@ -151,6 +183,57 @@ def make_plan(
         archive=needed,
     )
     require_room(plan, folder, postgres.data_dir, held_bytes=held_bytes)
+    return plan
+
+
+def _log_here(standing: BackupRecord, postgres: Postgres, folder: Path) -> tuple[Log, WalInventory]:
+    """Return the log that lies in the stage, as if it were all that there is."""
+    files = folder / "wal" / "files"
+    found = {
+        path.name: WalFile(
+            name=path.name, ref=ObjectRef(key=path.name, size=path.stat().st_size, etag="")
+        )
+        for path in files.iterdir()
+        if path.suffix != ".part"
+    }
+    inventory = WalInventory(
+        segments={name: file for name, file in found.items() if SEGMENT_NAME.match(name)},
+        histories={name: file for name, file in found.items() if name.endswith(".history")},
+    )
+    switches = {
+        int(name[:8], 16): parse_history((files / name).read_text(encoding="ascii"))
+        for name in inventory.histories
+    }
+    log = Log(
+        backups=[standing],
+        inventory=inventory,
+        switches=switches,
+        postgres=postgres,
+        peek=lambda _names: files,
+    )
+    return log, inventory
+
+
+def _plan_from(
+    standing: BackupRecord,
+    opened: tuple[Log, WalInventory],
+    postgres: Postgres,
+    folder: Path,
+    *,
+    target_at: datetime | None,
+    made_for: str,
+) -> Plan:
+    """Plan how a cluster goes on from where it stands: the log that is left, and nothing else."""
+    log, inventory = opened
+    destination = log.plan(target_at)
+    require_version(postgres, standing)
+    plan = Plan(
+        made_for=made_for,
+        destination=destination,
+        base=[],
+        archive=_readable(log, inventory, destination.backup),
+    )
+    require_room(plan, folder, postgres.data_dir, is_unpacked=True)
     return plan
 
 
@@ -200,9 +283,16 @@ def require_version(
 
 
 def require_room(
-    plan: Plan, folder: Path, data_dir: Path, *, held_bytes: int | None = None
+    plan: Plan,
+    folder: Path,
+    data_dir: Path,
+    *,
+    held_bytes: int | None = None,
+    is_unpacked: bool = False,
 ) -> None:
     """Make sure that stage and cluster fit, together where they share a disk.
+
+    One that ``is_unpacked`` has its room already, but for some segments of its own.
 
     :raises DiskTooSmall: if they do not
     """
@@ -211,7 +301,8 @@ def require_room(
     segments = len(destination.segments) * destination.backup.segment_bytes
     packed = sum(item.ref.size for item in plan.needed_wal())
     stage = held + segments + packed
-    cluster = int(destination.backup.cluster_bytes * 1.05) + 4 * destination.backup.segment_bytes
+    cluster = 0 if is_unpacked else int(destination.backup.cluster_bytes * 1.05)
+    cluster += 4 * destination.backup.segment_bytes
     needs = {disk_under(folder): stage}
     needs[disk_under(data_dir)] = needs.get(disk_under(data_dir), 0) + cluster
     free = {disk_under(path): free_on(path) for path in (folder, data_dir)}

@@ -53,7 +53,7 @@ def probe_storage(
     Of two that are called at the same time one does it. One that ``is_asked_for`` does not wait
     until it is due, but for another that is under way.
     """
-    waiting = Q(probed_at__isnull=True) | Q(probed_at__lte=at - ROUND) if is_asked_for else _due(at)
+    waiting = _is_free(at) if is_asked_for else _due(at)
     claimed = StorageLocation.objects.filter(waiting, pk=location_id).update(
         probed_at=at, probe_due_at=at + EVERY + _jitter()
     )
@@ -120,7 +120,17 @@ def thin_probes(*, at: datetime) -> int:
 
 
 def _due(at: datetime) -> Q:
-    return Q(probe_due_at__isnull=True) | Q(probe_due_at__lte=at)
+    # What is due later than any probe can be was worked out by a clock that ran ahead.
+    return (
+        Q(probe_due_at__isnull=True)
+        | Q(probe_due_at__lte=at)
+        | Q(probe_due_at__gt=at + 2 * SELDOMEST)
+    )
+
+
+def _is_free(at: datetime) -> Q:
+    """Whether nobody is at it: its last probe is over, or was begun by a clock that ran ahead."""
+    return Q(probed_at__isnull=True) | Q(probed_at__lte=at - ROUND) | Q(probed_at__gt=at)
 
 
 def _jitter() -> timedelta:
@@ -145,7 +155,7 @@ def _probed(location: StorageLocation, *, at: datetime) -> list[StorageProbe]:
         answers = list(
             probe(
                 it, name=str(location.pk), piece_of=piece, start=start,
-                may_write=not _refuses_writes(location, at=at),
+                may_write=not (location.is_read_only or _refuses_writes(location, at=at)),
             )
         )  # fmt: skip
     if any(each.error == "missing" and each.kind == ProbeKind.RANGE for each in answers):

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 from backups.models import Backup, Database, JobState, RestoreJob
 from backups.runner.verification import has_rows
 from incidents.operations.proofs import (
@@ -16,9 +18,16 @@ from incidents.values import ProvenHow
 
 def tell_proof(database: Database, *, at: datetime) -> None:
     """Say what is known of a database's backups, if customers have a name for it."""
-    if not database.public_name:
-        withdraw_proof(key=database.key)
-        return
+    with transaction.atomic():
+        # Whoever unregisters it at this moment withdraws what was said, and nothing is said after.
+        is_registered = Database.objects.select_for_update(no_key=True).filter(pk=database.pk)
+        if database.public_name and is_registered.exists():
+            _tell(database, at=at)
+        else:
+            withdraw_proof(key=database.key)
+
+
+def _tell(database: Database, *, at: datetime) -> None:
     taken = Backup.objects.filter(database=database).usable().newest_first().first()
     proven = _newest_proof(database)
     report_proof(

@@ -70,10 +70,16 @@ def places_to_read() -> list[tuple[int, int]]:
 
 
 def read_content(
-    *, database_id: int, location_id: int, at: datetime, longest_seconds: float = LONGEST_SECONDS
+    *,
+    database_id: int,
+    location_id: int,
+    at: datetime,
+    longest_seconds: float = LONGEST_SECONDS,
+    only_lists: bool = False,
 ) -> int | None:
     """Look at what a place holds of a database, read what is due, and write down what was found.
 
+    With ``only_lists`` nothing is read: what is missing or of another size is found all the same.
     Returned is how many objects were read; None if another run is at it.
 
     :raises EngineFailed: if the storage cannot be read; what was known before stays, with its age
@@ -90,7 +96,7 @@ def read_content(
         with opened_bucket(location) as bucket, Spool() as spool:
             reader = _Reader(Home(bucket, database), location_id, spool, at)
             try:
-                return reader.run(longest_seconds)
+                return reader.run(longest_seconds, only_lists=only_lists)
             except IntegrityError:
                 if Database.objects.filter(pk=database_id).exists():
                     raise
@@ -113,6 +119,7 @@ class _Reader:
 
     def __init__(self, home: Home, location_id: int, spool: Spool, at: datetime) -> None:
         self.home = home
+        self.location_id = location_id
         self.spool = spool
         self.at = at
         self.database = home.database
@@ -132,12 +139,14 @@ class _Reader:
             at=at,
         )
 
-    def run(self, longest_seconds: float) -> int:
+    def run(self, longest_seconds: float, *, only_lists: bool) -> int:
         for _came in self.spool.add_here(self.home.objects(self.patience)):
             pass
         self.inventory.take()
+        listed = Database.objects.filter(pk=self.database.pk, storage_id=self.location_id)
+        listed.update(listed_at=self.at)
         ends_at = time.monotonic() + longest_seconds
-        chosen = self._chosen()
+        chosen = [] if only_lists else self._chosen()
         if not chosen:
             return 0
         count = 0

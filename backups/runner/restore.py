@@ -29,15 +29,17 @@ from backups.runner import checking, forward
 from backups.runner.arrivals import AHEAD_BYTES, Stream, read_back
 from backups.runner.disks import with_room
 from backups.runner.ground import Ground
+from backups.runner.intake import Intake
 from backups.runner.patience import only_long, told_after_seconds
 from backups.runner.places import clear_former_place, directory_of, workspace_of
 from backups.runner.planning import make_plan, require_port, why_missing
+from backups.runner.standbys.taking import inherit_findings, taken_over
 from backups.runner.telling import Telling
 from backups.runner.tools import Supply, opened_archive, postgres_at
 from backups.runner.weather import Weather
 from backups.runner.workspace import Plan, Workspace
 from backups.steps import Step
-from backups.storage.fetch import Fetcher, FetchItem, Manner, Unsound
+from backups.storage.fetch import Fetcher, FetchItem, Manner
 
 
 class StrategyUnfit(EngineFailed):
@@ -71,17 +73,25 @@ class Restoration:
         if not self._workspace.has_passed("opened"):
             plan = self._plan()
             self._telling.started()
-            if not self._workspace.has_passed("verified"):
-                if not self._has_reached(plan):
-                    self._fetch(plan)
-                    self._unpack(plan)
-                    self._replay(plan)
-                self._verify(plan)
-            if self._job.brings_forward_id is None:
-                self._open(plan)
+            if self._job.is_base:
+                # Whoever looks after the standby goes on from there.
+                self._fetch(plan)
+                self._unpack(plan)
             else:
-                self._bring_forward(plan)
+                self._bring_back(plan)
         self._workspace.drop_stage()
+
+    def _bring_back(self, plan: Plan) -> None:
+        if not self._workspace.has_passed("verified"):
+            if not self._has_reached(plan):
+                self._fetch(plan)
+                self._unpack(plan)
+                self._replay(plan)
+            self._verify(plan)
+        if self._job.brings_forward_id is None:
+            self._open(plan)
+        else:
+            self._bring_forward(plan)
 
     def _plan(self) -> Plan:
         telling, job = self._telling, self._job
@@ -94,10 +104,11 @@ class Restoration:
         self._supply.hashes.update({item.ref.key: item.part_hashes for item in plan.base})
         stages = job.strategy == RestoreStrategy.STAGE
         telling.ahead.unpack_bytes = plan.base_bytes if stages else 0
-        telling.ahead.replay_bytes = plan.replay_bytes
-        telling.ahead.verify_bytes = plan.destination.backup.cluster_bytes * checking.readings(
-            job.database
-        )
+        if not job.is_base:
+            telling.ahead.replay_bytes = plan.replay_bytes
+            telling.ahead.verify_bytes = plan.destination.backup.cluster_bytes * checking.readings(
+                job.database
+            )
         RestoreJob.objects.filter(pk=job.pk).update(
             backup=Backup.objects.filter(
                 database=job.database, engine_id=plan.destination.backup.backup_id
@@ -108,6 +119,7 @@ class Restoration:
 
     def _plan_anew(self, former: Plan | None) -> Plan:
         job = self._job
+        standing = taken_over(job, tell=self._telling.step, now=self._telling.now)
         self._ground.require()
         if former is not None and self._directory.is_ours():
             self._postgres.stop()
@@ -120,6 +132,8 @@ class Restoration:
             target_at=job.target_at,
             backup_id=_chosen_backup(job),
             held_bytes=_held_at_once(job, self._supply),
+            standing=standing,
+            is_apart=job.point == RestorePoint.HERE,
             made_for=course_of(job),
             tell=self._quietly(),
         )
@@ -128,12 +142,27 @@ class Restoration:
             self._workspace.forget(forward.BROUGHT)
             self._workspace.forget(checking.REACHED)
             checking.begin_anew(job)
-            is_ours = self._directory.is_ours()
-            if is_ours and self._replay_of(plan).has_gone_astray(former.destination):
-                # It was replayed beyond the new target: only unpacking anew leads back.
-                self._directory.prepare()
+        if standing is not None:
+            self._replay_of(plan).configure()
+        if former is not None and self._has_gone_astray(plan, former):
+            # It was replayed beyond the new target: only unpacking anew leads back.
+            self._directory.prepare()
+            if standing is not None:
+                return self._plan_anew(former)
         self._workspace.keep_plan(plan)
         return plan
+
+    def _has_gone_astray(self, plan: Plan, former: Plan) -> bool:
+        if not self._directory.is_ours():
+            return False
+        if (
+            self._job.continues_id is not None
+            and plan.destination.stop_at is None
+            and not plan.base
+        ):
+            # A standby has nothing but what is archived: it cannot be beyond the latest.
+            return False
+        return self._replay_of(plan).has_gone_astray(former.destination)
 
     def _leave_former_place(self) -> None:
         """After a change of machine or disk: take over what was fetched, and clear the place.
@@ -160,12 +189,23 @@ class Restoration:
         )
         # What is unpacked already is not needed in its packed form again.
         if self._is_filled(plan):
-            steps = self._fetching(plan.needed_wal(), plan)
+            steps = self._fetching(self._needed_log(plan), plan)
         elif self._job.strategy == RestoreStrategy.STAGE:
-            steps = self._fetching([*plan.base, *plan.needed_wal()], plan)
+            steps = self._fetching([*plan.base, *self._needed_log(plan)], plan)
         else:
             steps = self._arriving(plan)
         self._go_through(RestorePhase.FETCH, steps)
+
+    def _needed_log(self, plan: Plan) -> Sequence[FetchItem]:
+        """Return what is to be fetched of the log: for a standby's base nothing yet."""
+        if self._job.is_base:
+            return []
+        if self._job.continues_id is None:
+            return plan.needed_wal()
+        # What was ready for the standby lies here.
+        stage = self._stage(plan)
+        there = {file.ref for file in plan.archive if stage.path_of(file.name).exists()}
+        return [item for item in plan.needed_wal() if item.ref not in there]
 
     def _arriving(self, plan: Plan) -> Iterator[Step]:
         """Fetch the log, and then unpack the backup while it arrives."""
@@ -203,6 +243,10 @@ class Restoration:
             raise StrategyUnfit
 
     def _unpack(self, plan: Plan) -> None:
+        if self._job.continues_id is not None and self._is_filled(plan):
+            # The standby came unpacked.
+            inherit_findings(self._job)
+            return
         self._telling.begin(RestorePhase.UNPACK)
         if not self._is_filled(plan):
 
@@ -327,9 +371,11 @@ class Restoration:
         stage = self._stage(plan)
         files = {file.ref.name: file for file in plan.archive}
 
+        intake = Intake(stage=stage, files=files, sources=self._supply.sources)
+
         def take_in(item: FetchItem, path: Path) -> None:
-            if item.to.startswith("packed/") and (fault := stage.take_in(files[path.name], path)):
-                raise Unsound(fault)
+            if item.to.startswith("packed/"):
+                intake(item, path)
 
         with self._fetcher() as fetcher:
             yield from fetcher.steps(items, finish=take_in, afresh=afresh)

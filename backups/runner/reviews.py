@@ -1,5 +1,6 @@
 """Workarounds that come back: an action item on an incident, due on the day of review."""
 
+import logging
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from incidents.models import ActionItem
 from incidents.operations.actions import add_action_item
 from incidents.values import ActionKind, Precision, Priority, When
 
+logger = logging.getLogger(__name__)
+
 
 def hang_reviews(*, at: datetime) -> int:
     """Make an action item of every workaround that has come back and has none yet.
@@ -18,11 +21,15 @@ def hang_reviews(*, at: datetime) -> int:
     It is hung on the last incident in which the database was restored. Of a database that never was
     there is none: the check of the policy says it all the same. Returns how many were made.
     """
-    return sum(
-        _hang_if_still_bare(change.pk, at=at)
-        for change in workarounds_due(at=at)
-        if change.action_id is None
-    )
+    made = 0
+    for change in workarounds_due(at=at):
+        if change.action_id is None:
+            try:
+                made += _hang_if_still_bare(change.pk, at=at)
+            except Exception:
+                # One that stumbles is tried again; the others get theirs all the same.
+                logger.exception("change %s of a policy: no action item was made", change.pk)
+    return made
 
 
 def hang_review(change: PolicyChange, *, incident_id: int, at: datetime) -> ActionItem:

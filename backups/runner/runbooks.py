@@ -65,6 +65,11 @@ def write_runbooks(*, at: datetime) -> int:
         except OSError as error:
             logger.warning("The runbook of %s was not written: %s", database, error)
             return count
+        except Exception:
+            # One that stumbles keeps what was written of it before; the others are written.
+            logger.exception("The runbook of database %s was not written", database.pk)
+            written.update(folder / f"{_stem(database)}.{ending}" for ending in FORMATS)
+            continue
         count += 1
     for ending in FORMATS:
         for path in folder.glob(f"runbook-*.{ending}"):

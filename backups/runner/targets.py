@@ -7,13 +7,13 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from backups.engines.directory import DRAFT, MARK
 from backups.engines.postgres import HOST, Postgres, PostgresFailed
-from backups.models import JobState, RecoveryTarget, RestoreJob
+from backups.models import JobState, RecoveryTarget, RestoreJob, Standby
 from backups.runner.disks import disk_under, free_on
 from backups.runner.tools import postgres_at
 
@@ -30,8 +30,8 @@ class Sight:
     """What was seen of a recovery target. ``occupied_by`` is empty when it is ready.
 
     Otherwise it is one word: "programs" (missing), "disk" (nothing can be written), "ours" (a
-    restore that has stopped left its work), "running" (a cluster), "port" (another program listens)
-    or "foreign" (files of others).
+    restore that has stopped left its work), "standby" (one is kept warm), "running" (a cluster),
+    "port" (another program listens) or "foreign" (files of others).
     """
 
     free_bytes: int | None
@@ -49,7 +49,10 @@ def probe_target(*, target_id: int, at: datetime) -> RecoveryTarget:
     """
     target = RecoveryTarget.objects.get(pk=target_id)
     held = RestoreJob.objects.filter(target=target, state__in=_HOLDING).exists()
-    sight = look_at(target, is_held=held)
+    kept = Standby.objects.filter(target=target).exists()
+    sight = look_at(target, is_held=held or kept)
+    if kept and not sight.occupied_by:
+        sight = replace(sight, occupied_by="standby")
     target.probed_at = at
     for name in Sight.__slots__:
         setattr(target, name, getattr(sight, name))

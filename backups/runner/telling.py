@@ -18,8 +18,10 @@ from backups.models import (
     RestorePhase,
     RestorePoint,
     RestoreStep,
+    TenantRestoreState,
 )
 from backups.runner import tenants
+from backups.runner.lanes import TenantsUnfinished
 from backups.runner.lease import Clock, Lease
 from backups.runner.outlook import Ahead, Outlook
 from backups.runner.recovered import not_brought
@@ -71,7 +73,11 @@ def promised_until(job: RestoreJob) -> datetime | None:
 def figures_of(
     job: RestoreJob, *, state: ProgressState = ProgressState.RUNNING, attempts: int = 1
 ) -> Progress:
-    """Return what the row knows of the job, as figures for the record."""
+    """Return what the row knows of the job, as figures for the record.
+
+    While it waits or rests its end is not known, as ``RestoreJob.has_eta`` has it.
+    """
+    is_at_work = state == ProgressState.RUNNING
     return Progress(
         phase=PUBLIC_PHASE[RestorePhase(job.phase)],
         state=state,
@@ -79,9 +85,9 @@ def figures_of(
         total=job.total,
         unit=job.unit,
         rate=job.rate,
-        eta_low_at=job.eta_low_at,
-        eta_high_at=job.eta_high_at,
-        eta_basis=job.eta_basis,
+        eta_low_at=job.eta_low_at if is_at_work else None,
+        eta_high_at=job.eta_high_at if is_at_work else None,
+        eta_basis=job.eta_basis if is_at_work else "",
         data_until_at=promised_until(job),
         attempts=attempts,
         subject=job.database.key,
@@ -89,12 +95,27 @@ def figures_of(
         looked=looked_at(job) if state == ProgressState.SUCCEEDED else None,
         is_one_by_one=job.brings_forward_id is not None,
         has_kept=state == ProgressState.SUCCEEDED and _has_kept(job),
+        resumes_at=job.resume_at if state == ProgressState.PAUSED else None,
     )
 
 
 def _has_kept(job: RestoreJob) -> bool:
     """Whether something is left as it was in the cluster that is open."""
     return bool(not_brought(job.evidence)) or job.tenant_restores.kept_newer().exists()
+
+
+def _end_of(job: RestoreJob) -> tuple[JobEvent, ProgressState]:
+    if job.state == JobState.FAILED and job.failure_code == TenantsUnfinished.code:
+        left = job.tenant_restores.undecided()
+        if left.exists() and not left.filter(state=TenantRestoreState.FAILED).exists():
+            # Nothing has failed: what can come back is back, and it goes on once people decide.
+            return JobEvent.DECIDING, ProgressState.PAUSED
+    return _ENDS[JobState(job.state)]
+
+
+def is_told(job: RestoreJob, said: str) -> bool:
+    """Whether what was last said of a job that is over, or has stopped, is how it is."""
+    return not job.is_over and said == _end_of(job)[1]
 
 
 def tell_end(job: RestoreJob, *, at: datetime) -> None:
@@ -106,7 +127,7 @@ def tell_end(job: RestoreJob, *, at: datetime) -> None:
         return
     # First: once the report is over, nothing more is said of its tenants.
     tenants.tell_end(job, at=at)
-    event, state = _ENDS[JobState(job.state)]
+    event, state = _end_of(job)
     if event == JobEvent.FINISHED and job.later_parts.unfinished().exists():
         event = JobEvent.REOPENED
     _tell_event(job, event, state, number=job.attempts.count(), at=at)

@@ -13,7 +13,7 @@ from backups.engines.base import Engine, Opening, Source
 from backups.engines.postgres import Postgres, bundled_bin_dir
 from backups.errors import CredentialsMissing
 from backups.models import Database, RecoveryTarget, StorageLocation
-from backups.runner.credentials import password, storage_credentials
+from backups.runner.credentials import keys_of, naming_refusals, password
 from backups.runner.patience import told_after_seconds
 from backups.storage import fetch
 from backups.storage.relay import Relay
@@ -25,11 +25,15 @@ PROGRAMS = ("BARMAN_BIN_DIR", "PG_DUMP_BIN_DIR", "PGBACKREST_PROGRAM", "PGBACKRE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """A database's place in the storage, and the backup tool that knows it."""
+    """A database's place in the storage, and the backup tool that knows it.
+
+    ``sources`` are all places to ask for what is damaged in this one; None if there is no other.
+    """
 
     bucket: Bucket
     engine: Engine
     secrets: tuple[str, ...]
+    sources: fetch.Sources | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +64,7 @@ def opened_supply(
     places = [database.storage, *database.copies.order_by("name")]
     places.sort(key=lambda place: first is not None and place.pk != first.pk)
     secrets = _known_secrets(places)
-    sources = fetch.Sources(
-        [
-            fetch.Source(
-                name=place.name,
-                place=place_of(place),
-                credentials=partial(storage_credentials, place.credentials_reference),
-            )
-            for place in places
-        ],
-        silence_seconds=settings.STORAGE_SILENCE_SECONDS,
-    )
+    sources = _sources(places)
     hashes: dict[str, Sequence[str]] = {}
 
     def hashes_of(ref: ObjectRef) -> Sequence[str]:
@@ -80,7 +74,17 @@ def opened_supply(
         outage_seconds=settings.STORAGE_OUTAGE_SECONDS,
         waiting_after_seconds=told_after_seconds(),
     )
+
+    def refusing() -> list[StorageLocation]:
+        refused = [
+            place
+            for place, channel in zip(places, sources.channels, strict=True)
+            if channel.refusal is not None
+        ]
+        return refused or places
+
     with (
+        naming_refusals(refusing),
         closing(sources),
         Relay(sources, folder, manner=manner, hashes_of=hashes_of) as relay,
         closing(_bucket_behind(relay, sources.place)) as bucket,
@@ -101,18 +105,53 @@ def opened_archive(
     *,
     location: StorageLocation | None = None,
     silence_seconds: float | None = None,
+    beside: Sequence[StorageLocation] = (),
 ) -> Iterator[Archive]:
     """Open a database's archive, or a copy of it; its connections are closed at the end.
+
+    The places ``beside`` it are asked for log files that are damaged in it.
 
     :raises CredentialsMissing: if the credentials are not where the location says
     """
     location = location or database.storage
     silence_seconds = silence_seconds or settings.STORAGE_SILENCE_SECONDS
-    credentials = storage_credentials(location.credentials_reference)
-    with closing(bucket_of(location, credentials, silence_seconds=silence_seconds)) as bucket:
+    credentials, here = keys_of(location), location
+    with (
+        naming_refusals(lambda: [here]),
+        closing(bucket_of(location, credentials, silence_seconds=silence_seconds)) as bucket,
+        closing(_sources([location, *beside], silence_seconds=silence_seconds)) as sources,
+    ):
         yield Archive(
-            bucket=bucket, engine=_engine(database, bucket), secrets=_secrets_in(credentials)
+            bucket=bucket,
+            engine=_engine(database, bucket),
+            secrets=_secrets_in(credentials),
+            sources=sources if beside else None,
         )
+
+
+@contextmanager
+def opened_sources(database: Database, *, first: StorageLocation) -> Iterator[fetch.Sources]:
+    """Open all places of a database's archive to fetch from, ``first`` before the others."""
+    places = [database.storage, *database.copies.order_by("name")]
+    places.sort(key=lambda place: place.pk != first.pk)
+    with closing(_sources(places)) as sources:
+        yield sources
+
+
+def _sources(
+    places: Sequence[StorageLocation], *, silence_seconds: float | None = None
+) -> fetch.Sources:
+    return fetch.Sources(
+        [
+            fetch.Source(
+                name=place.name,
+                place=place_of(place),
+                credentials=partial(keys_of, place),
+            )
+            for place in places
+        ],
+        silence_seconds=silence_seconds or settings.STORAGE_SILENCE_SECONDS,
+    )
 
 
 def source_of(database: Database) -> Source:
@@ -185,7 +224,7 @@ def _known_secrets(places: Sequence[StorageLocation]) -> tuple[str, ...]:
     missing: CredentialsMissing | None = None
     for place in places:
         try:
-            found += _secrets_in(storage_credentials(place.credentials_reference))
+            found += _secrets_in(keys_of(place))
         except CredentialsMissing as fault:
             missing = fault
     if missing is not None and not found:

@@ -11,6 +11,7 @@ from backups.models import (
     BackupJob,
     CopyJob,
     JobState,
+    ManifestJob,
     RestoreAttempt,
     RestoreJob,
 )
@@ -20,13 +21,13 @@ from backups.runner.lease import living_processes
 from backups.runner.telling import (
     TITLE,
     figures_of,
+    is_told,
     tell_end,
     tell_requeued,
     tell_still_paused,
 )
 from incidents.operations.progress import JobEvent, report_event
 from incidents.queries import unfinished_reports
-from incidents.values import ProgressState
 
 
 def waiting_restores(*, at: datetime) -> list[tuple[int, str]]:
@@ -61,6 +62,15 @@ def waiting_copies(*, at: datetime) -> list[int]:
     list(_lost(CopyJob.objects.all(), at=at))
     waiting = CopyJob.objects.all().forgotten(at=at)
     found = list(waiting.values_list("pk", flat=True))
+    waiting.filter(pk__in=found).update(queued_at=at)
+    return found
+
+
+def waiting_manifests(*, at: datetime) -> list[int]:
+    """Return the recordings that want a worker; those that lost theirs are queued again."""
+    list(_lost(ManifestJob.objects.all(), at=at))
+    waiting = ManifestJob.objects.all().forgotten(at=at)
+    found = list(waiting.order_by("pk").values_list("pk", flat=True))
     waiting.filter(pk__in=found).update(queued_at=at)
     return found
 
@@ -113,7 +123,7 @@ def _tell_untold_ends(*, at: datetime) -> None:
     by_key = {job.key: job for job in over.select_related("database")}
     for key, said in unfinished_reports(by_key).items():
         # A job that has stopped is told as stopped, and its report stays open for the next go.
-        if by_key[key].is_over or said != ProgressState.FAILED:
+        if not is_told(by_key[key], said):
             tell_end(by_key[key], at=at)
 
 

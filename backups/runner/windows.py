@@ -87,7 +87,9 @@ def readings_of(location: StorageLocation, *, at: datetime) -> list[Reading]:
 
 
 def _due(at: datetime) -> Q:
-    return Q(windows_looked_at__isnull=True) | Q(windows_looked_at__lte=at - DAILY)
+    # Nobody has looked in the future: that clock ran ahead.
+    never = Q(windows_looked_at__isnull=True) | Q(windows_looked_at__gt=at)
+    return never | Q(windows_looked_at__lte=at - DAILY)
 
 
 def _zones(location: StorageLocation) -> list[str]:

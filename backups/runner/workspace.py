@@ -72,6 +72,22 @@ class Workspace:
     def passed(self, point: str) -> None:
         (self.folder / point).touch()
 
+    def note(self, name: str, document: dict[str, Any]) -> None:
+        """Write something down under a name, all of it or nothing."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"{name}.part"
+        part.write_text(json.dumps(document), encoding="utf-8")
+        part.rename(self.folder / f"{name}.json")
+
+    def noted(self, name: str) -> dict[str, Any] | None:
+        """Return what was written down under a name; None if nothing was."""
+        try:
+            text = (self.folder / f"{name}.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        found: dict[str, Any] = json.loads(text)
+        return found
+
     def forget(self, point: str) -> None:
         (self.folder / point).unlink(missing_ok=True)
 

@@ -33,6 +33,7 @@ def list_checks(request: HttpRequest, pk: int) -> HttpResponse:
                     database_id=pk, sql=said["sql"], tenant_id=form.tenant_id
                 )
             else:
+                _read(request, pk, form)
                 check = operations.add_check(
                     database_id=pk,
                     name=said["name"],
@@ -65,6 +66,7 @@ def edit_check(request: HttpRequest, pk: int) -> HttpResponse:
                     database_id=check.database_id, sql=said["sql"], tenant_id=form.tenant_id
                 )
             else:
+                _read(request, check.database_id, form)
                 operations.edit_check(
                     check_id=pk, name=said["name"], sql=said["sql"], tenant_id=form.tenant_id
                 )
@@ -101,6 +103,15 @@ def set_depth(request: HttpRequest, pk: int) -> HttpResponse:
     operations.set_check_depth(database_id=pk, depth=CheckDepth(form.cleaned_data["depth"]))
     messages.success(request, _("The next restore is looked at like this."))
     return redirect("backups:check-list", pk=pk)
+
+
+def _read(request: HttpRequest, database_id: int, form: forms.CheckForm) -> None:
+    """Have the question read before it is kept; what does not hinder that is said."""
+    warning = operations.read_check(
+        database_id=database_id, sql=form.cleaned_data["sql"], tenant_id=form.tenant_id
+    )
+    if warning:
+        messages.warning(request, warning)
 
 
 def _list_page(

@@ -33,6 +33,7 @@ def show_dashboard(request: HttpRequest) -> HttpResponse:
             (state, sum(1 for line in lines if line.state == state)) for state in CheckState
         ],
         "alerts": queries.open_alerts().count(),
+        "reviews": queries.workarounds_due(at=now),
         "now": now,
     }
     is_part = request.headers.get("HX-Request") == "true"
@@ -58,6 +59,7 @@ def show_readiness(request: HttpRequest, pk: int) -> HttpResponse:
             "changes": database.check_changes.all()[:_CHANGES],
             "loss": losses[-1] if losses else None,
             "restore": queries.restores_at_work().filter(database_id=pk).last(),
+            "standbys": queries.standbys_of(pk, at=now),
             "loss_words": _span(losses[-1].loss_seconds) if losses else "",
             "back_words": queries.back_words(losses[-1]) if losses else "",
             "plots": [*_loss_plots(database, losses), *_backup_plots(database)],
@@ -69,17 +71,28 @@ def show_readiness(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_required
 def check_now(request: HttpRequest, pk: int) -> HttpResponse:
-    """Read the archive and look with every check."""
+    """Read the archive, look with every check, and have the storage listed anew by a worker."""
     get_object_or_404(Database, pk=pk)
+    operations.ask_to_list(database_id=pk)
     found = operations.check_now(database_id=pk, at=timezone.now())
     bad = sum(1 for row in found if row.state != CheckState.OK)
     if bad:
         messages.warning(
             request,
-            _("Looked: %(bad)s of %(all)s checks not ok.") % {"bad": bad, "all": len(found)},
+            _(
+                "Looked: %(bad)s of %(all)s checks not ok. A worker lists the storage anew: look "
+                "here again in some minutes."
+            )
+            % {"bad": bad, "all": len(found)},
         )
     else:
-        messages.success(request, _("Looked: all is well."))
+        messages.success(
+            request,
+            _(
+                "Looked: all is well. A worker lists the storage anew: look here again in some "
+                "minutes."
+            ),
+        )
     return redirect("backups:readiness", pk=pk)
 
 

@@ -14,6 +14,7 @@ from accounts.access import actor, staff_required
 from backups import forms, operations, queries
 from backups.models import Backup, Database
 from backups.views.tenants import with_codes
+from backups.views.unregistering import past_database
 from incidents.errors import Refused
 from incidents.queries import hidden_incident_ids
 
@@ -35,7 +36,7 @@ def list_databases(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "backups/database_list.html",
-        {"databases": databases, "now": timezone.now()},
+        {"databases": databases, "past": queries.past_databases(), "now": timezone.now()},
     )
 
 
@@ -43,7 +44,11 @@ def list_databases(request: HttpRequest) -> HttpResponse:
 @staff_required
 def show_database(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one cluster with its backups and tenants."""
-    return _database_page(request, get_object_or_404(_databases(), pk=pk))
+    everything = Database.everything.select_related("storage", "unregistered_by")
+    database = get_object_or_404(everything, pk=pk)
+    if database.unregistered_at is not None:
+        return past_database(request, database)
+    return _database_page(request, database)
 
 
 @require_POST
@@ -110,16 +115,19 @@ def _database_page(
     proof_form: forms.ProofForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    backups = queries.backups_of(database.pk)
     return render(
         request,
         "backups/database_detail.html",
         {
             "database": database,
+            "manifest_jobs": queries.manifest_jobs(database.pk),
+            "without_manifest": backups.filter(has_manifest=False).count(),
             "form": form or forms.TakeBackupForm(),
             "proof_form": proof_form or forms.ProofForm.of(database),
             "tenants": with_codes(queries.tenants_of(database.pk)[:_RECENT]),
             "tenant_count": database.tenants.count(),
-            "backups": queries.backups_of(database.pk),
+            "backups": backups,
             "jobs": database.backup_jobs.newest_first()[:_RECENT],
             "restores": database.restores.select_related("target", "incident").newest_first()[
                 :_RECENT

@@ -63,7 +63,7 @@ def cancel_drill(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _page(request: HttpRequest, form: forms.DrillForm, *, status: int = 200) -> HttpResponse:
     number = request.GET.get("database", "")
-    database = Database.objects.filter(pk=number).first() if number.isdigit() else None
+    database = Database.everything.filter(pk=number).first() if number.isdigit() else None
     rows = queries.drills(database_id=database.pk if database else None)
     return render(
         request,

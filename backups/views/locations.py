@@ -42,6 +42,8 @@ def edit_location(request: HttpRequest, pk: int) -> HttpResponse:
                 provider=said["provider"],
                 bucket=said["bucket"],
                 prefix=said["folder"],
+                tz=said["tz"].strip(),
+                is_read_only=said["is_read_only"],
             )
         except Refused as refusal:
             form.add_error(None, str(refusal))

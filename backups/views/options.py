@@ -52,12 +52,12 @@ def look_again(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask the storage, its copies and the machines anew; within seconds, whatever they do."""
     get_object_or_404(Database, pk=pk)
     operations.look_at_targets()
-    silent = operations.silent_places(database_id=pk, at=timezone.now())
-    if silent:
+    unheard = operations.unheard_places(database_id=pk, at=timezone.now())
+    if unheard:
         messages.warning(request, _("Not every place has answered. What is known stands here."))
     else:
         messages.success(request, _("This is what the archive holds now."))
-    query = _query(request, silent=[str(place) for place in silent])
+    query = _query(request, unheard=[f"{place}:{code}" for place, code in unheard.items()])
     return redirect(f"{reverse('backups:option-list', args=[pk])}?{query}")
 
 
@@ -134,7 +134,7 @@ def _options_page(
         at=now,
         moment=moment,
         everything=bool(request.GET.get("all")),
-        silent_ids=_numbers(request.GET.getlist("silent")),
+        unheard=_codes(request.GET.getlist("unheard")),
     )
     incident = request.GET.get("incident", "")
     return render(
@@ -193,6 +193,12 @@ def _query(request: HttpRequest, **changes: str | list[str]) -> str:
     return query.urlencode()
 
 
-def _numbers(words: list[str]) -> list[int]:
-    # Longer ones name no row, and PostgreSQL takes none of them.
-    return [int(word) for word in words if word.isdecimal() and len(word) < 10]  # noqa: PLR2004
+def _codes(words: list[str]) -> dict[int, str]:
+    """Return the codes by the ids before them: 3:credentials-refused."""
+    parts = [word.partition(":") for word in words]
+    # Longer ones name no row.
+    return {
+        int(number): code
+        for number, _colon, code in parts
+        if number.isdecimal() and len(number) < 10  # noqa: PLR2004
+    }

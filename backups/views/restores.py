@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -128,34 +127,19 @@ def has_pause_ahead(job: RestoreJob, *, now: datetime) -> bool:
     return goes_on and job.pause_at is not None and job.pause_at > now
 
 
-def _pause_words(job: RestoreJob, *, now: datetime) -> str:
-    """Return what is said of a pause that the restore comes to, or is in; empty without one."""
-    # A change of plan makes its worker pause for a moment that is over at once.
-    goes_on = job.resume_at is not None and job.resume_at <= now
-    if job.state == JobState.PAUSED:
-        return "goes on" if goes_on else "rests"
-    if job.pause_at is None or job.state not in (JobState.QUEUED, JobState.RUNNING):
-        return ""
-    if job.pause_at > now:
-        return "planned"
-    return "changes plan" if goes_on else "comes to rest"
-
-
 def _restore(request: HttpRequest, pk: int) -> dict[str, Any]:
     """Return what the pages of one restore show.
 
     A restore is everybody's to see, for it takes a machine. A private incident is not named.
     """
     job, now = restore_or_404(pk), timezone.now()
-    silence = timedelta(seconds=settings.STALE_AFTER_SECONDS)
-    running = job.state == JobState.RUNNING
     return {
         "job": job,
         "hidden": hidden_incident_ids(actor(request)),
         "stages": _stages(job),
         "attempts": sorted(job.attempts.all(), key=lambda attempt: -attempt.number),
         "percent": job.done * 100 // job.total if job.total else None,
-        "is_silent": bool(running and job.heartbeat_at and now - job.heartbeat_at > silence),
+        "is_silent": job.is_silent(at=now),
         "can_resume": job.state in (JobState.FAILED, JobState.PAUSED)
         and job.cancel_requested_at is None,
         "can_pause": job.state in (JobState.QUEUED, JobState.RUNNING)
@@ -164,7 +148,7 @@ def _restore(request: HttpRequest, pk: int) -> dict[str, Any]:
         and job.cancel_requested_at is None
         and job.phase not in (RestorePhase.TENANTS, RestorePhase.READY),
         "can_withdraw": has_pause_ahead(job, now=now),
-        "pause": _pause_words(job, now=now),
+        "pause": job.pause_stage(at=now),
         # Once more, where something was in the way the first time.
         "can_cancel": not job.is_over
         and (job.cancel_requested_at is None or job.state in (JobState.FAILED, JobState.PAUSED)),
@@ -193,8 +177,7 @@ def _stages(job: RestoreJob) -> list[Stage]:
     stages = []
     for phase in RestorePhase:
         step = steps.get(phase.value)
-        if phase == RestorePhase.TENANTS and step is None and not job.tenant_restores.exists():
-            # Most restores bring all tenants back at once.
+        if step is None and _is_left_out(job, phase):
             continue
         if job.state == JobState.SUCCEEDED or (step and step.ended_at):
             state = "done"
@@ -208,3 +191,15 @@ def _stages(job: RestoreJob) -> list[Stage]:
             state = "proposed"
         stages.append(Stage(phase=phase, state=state, step=step))
     return stages
+
+
+def _is_left_out(job: RestoreJob, phase: RestorePhase) -> bool:
+    """Whether this restore has no such phase."""
+    if job.is_base:
+        # Whoever looks after the standby does the rest.
+        return phase not in (RestorePhase.PLAN, RestorePhase.FETCH, RestorePhase.UNPACK)
+    if phase == RestorePhase.UNPACK:
+        # A standby comes unpacked.
+        return job.continues_id is not None
+    # Most restores bring all tenants back at once.
+    return phase == RestorePhase.TENANTS and not job.tenant_restores.exists()

@@ -15,11 +15,9 @@ from backups import operations, queries
 @staff_required
 def list_targets(request: HttpRequest) -> HttpResponse:
     """Show the recovery targets, and whether each could take a restore now."""
-    return render(
-        request,
-        "backups/target_list.html",
-        {"targets": queries.recovery_targets(), "now": timezone.now()},
-    )
+    now = timezone.now()
+    rows = queries.target_rows(at=now)
+    return render(request, "backups/target_list.html", {"rows": rows, "now": now})
 
 
 @require_POST
@@ -35,8 +33,6 @@ def look_at_targets(request: HttpRequest) -> HttpResponse:
 @staff_required
 def show_targets_live(request: HttpRequest) -> HttpResponse:
     """Answer with the recovery targets alone."""
-    return render(
-        request,
-        "backups/_targets.html",
-        {"targets": queries.recovery_targets(), "now": timezone.now()},
-    )
+    now = timezone.now()
+    rows = queries.target_rows(at=now)
+    return render(request, "backups/_targets.html", {"rows": rows, "now": now})

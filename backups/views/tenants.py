@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -38,7 +39,7 @@ def list_tenants(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def renew_code(request: HttpRequest, pk: int) -> HttpResponse:
     """Give a tenant a new code, once that is confirmed."""
-    tenant = get_object_or_404(Tenant.objects.select_related("database"), pk=pk)
+    tenant = get_object_or_404(_registered(), pk=pk)
     if request.method == "POST":
         operations.renew_code(tenant_id=pk, at=timezone.now())
         messages.success(request, _("%s has a new code. Hand it out again.") % tenant)
@@ -49,7 +50,7 @@ def renew_code(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_required
 def remove_tenant(request: HttpRequest, pk: int) -> HttpResponse:
     """Unregister a tenant, once that is confirmed."""
-    tenant = get_object_or_404(Tenant.objects.select_related("database"), pk=pk)
+    tenant = get_object_or_404(_registered(), pk=pk)
     refusal = ""
     if request.method == "POST":
         try:
@@ -65,6 +66,10 @@ def remove_tenant(request: HttpRequest, pk: int) -> HttpResponse:
         {"tenant": tenant, "refusal": refusal},
         status=_INVALID if refusal else 200,
     )
+
+
+def _registered() -> QuerySet[Tenant]:
+    return Tenant.objects.filter(unregistered_at=None).select_related("database")
 
 
 def with_codes(tenants: Iterable[Tenant]) -> list[tuple[Tenant, Known | None]]:

@@ -23,6 +23,11 @@ class Command(BaseCommand):
             database = queries.database_named(options["database"])
             code = options["tenant"]
             tenant = queries.tenant_named(database.pk, code) if code else None
+            warning = operations.read_check(
+                database_id=database.pk,
+                sql=options["sql"],
+                tenant_id=tenant.pk if tenant else None,
+            )
             check = operations.add_check(
                 database_id=database.pk,
                 name=options["name"],
@@ -32,4 +37,6 @@ class Command(BaseCommand):
             )
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
+        if warning:
+            self.stderr.write(f"Warning: {warning} Ask it with try_checks {database}.")
         self.stdout.write(f"Every restore of {database} is asked: {check}.")

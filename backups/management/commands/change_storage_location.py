@@ -14,6 +14,8 @@ _CHANGES = {
     "path_style": "uses_path_style",
     "bucket": "bucket",
     "prefix": "prefix",
+    "zone": "tz",
+    "read_only": "is_read_only",
 }
 
 
@@ -36,6 +38,13 @@ class Command(BaseCommand):
             help="where the keys are: settings:NAME, env:NAME or file:PATH; never the keys",
         )
         parser.add_argument("--bucket", help="not while a job works with it")
+        parser.add_argument("--zone", help="the time zone in which its nights are counted")
+        parser.add_argument(
+            "--read-only",
+            action=BooleanOptionalAction,
+            default=None,
+            help="its keys are only to read: nothing is written there, and that is no fault",
+        )
         parser.add_argument(
             "--prefix", help="where in the bucket the archives lie; not while a job works with it"
         )
@@ -56,7 +65,8 @@ class Command(BaseCommand):
         style = "path" if location.uses_path_style else "host name"
         self.stdout.write(
             f"{location}: {place} at {location.endpoint or 'AWS'}, region {location.region}, "
-            f"bucket in the {style}, keys from {location.credentials_reference}."
+            f"bucket in the {style}, keys from {location.credentials_reference}"
+            f"{', only to read' if location.is_read_only else ''}, hours in {location.tz}."
         )
         self.stdout.write(
             "Work that is under way goes on as it began. A restore takes this with its next "

@@ -38,6 +38,10 @@ class Command(BaseCommand):
             metavar="CHECK",
             help=f"only this check; may be repeated ({', '.join(BackupCheckName.values)})",
         )
+        parser.add_argument(
+            "--look", action="store_true",
+            help="list the storage now, instead of going by its last listing",
+        )  # fmt: skip
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -47,6 +51,12 @@ class Command(BaseCommand):
         except Refused as refusal:
             # Not 1, which would say that it was looked at and warns.
             raise CommandError(str(refusal), returncode=EXIT_CODES[CheckState.UNKNOWN]) from refusal
+        for each in databases if options["look"] else ():
+            try:
+                operations.list_now(database_id=each.pk, at=timezone.now())
+            except Refused as refusal:
+                # The checks say themselves by which listing they went.
+                self.stderr.write(f"{each}: {refusal}")
         found = {each: self._look(each, options["check"]) for each in databases}
         if options["format"] == "json":
             document = [_document(database, rows) for database, rows in found.items()]
@@ -73,10 +83,17 @@ class Command(BaseCommand):
             for row in rows:
                 self.stdout.write(
                     f"  {row.state:<8}  {row.get_name_display()}: {row.words} "
-                    f"(since {row.since_at:%Y-%m-%d %H:%M} UTC)"
+                    f"(since {row.since_at:%Y-%m-%d %H:%M} UTC{_asked(row)})"
                 )
                 if row.advice:
                     self.stdout.write(f"            {row.advice}")
+
+
+def _asked(row: BackupCheck) -> str:
+    if row.source is None:
+        return ""
+    what, at = row.source
+    return f"; {what} {at:%Y-%m-%d %H:%M} UTC"
 
 
 def _document(database: Database, rows: Sequence[BackupCheck]) -> dict[str, Any]:

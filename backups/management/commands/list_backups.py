@@ -29,6 +29,10 @@ class Command(BaseCommand):
         if database.earliest_restorable_at is None:
             self.stdout.write("Nothing can be restored: there is no finished backup.")
             return
+        if database.earliest_restorable_at == database.latest_restorable_at:
+            only = f"{database.earliest_restorable_at:%Y-%m-%d %H:%M:%S.%f} UTC"
+            self.stdout.write(f"Only one moment can be restored: {only}, the end of a backup.")
+            return
         self.stdout.write(
             f"Any moment from {database.earliest_restorable_at:%Y-%m-%d %H:%M:%S.%f} UTC "
             f"to {database.latest_restorable_at:%Y-%m-%d %H:%M:%S.%f} UTC can be restored."

@@ -71,6 +71,6 @@ class Command(BaseCommand):
         if said is None:
             return
         self.stdout.write("Set this at the server now, and reload it:")
-        self.stdout.write(f"  archive_command = '{said.command.replace(chr(39), chr(39) * 2)}'")
+        self.stdout.write(f"  {said.setting}")
         for name, value in said.environment.items():
             self.stdout.write(f"  environment: {name}={value}")

@@ -25,6 +25,10 @@ class Command(BaseCommand):
         for location in locations:
             try:
                 probes = operations.probe_now(location_id=location.pk, at=timezone.now())
+            except operations.BeingProbed as other:
+                # Whoever is at it writes down how it went.
+                self.stderr.write(f"{location}: {other}")
+                continue
             except Refused as refusal:
                 self.stderr.write(f"{location}: {refusal}")
                 bad += 1

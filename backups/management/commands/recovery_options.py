@@ -25,15 +25,15 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             database = queries.database_named(options["database"])
-            at, silent = timezone.now(), list[int]()
+            at, unheard = timezone.now(), dict[int, str]()
             if not options["known"]:
-                silent = operations.silent_places(database_id=database.pk, at=at)
+                unheard = operations.unheard_places(database_id=database.pk, at=at)
             board = operations.recovery_options(
                 database_id=database.pk,
                 at=at,
                 moment=options["at"],
                 everything=options["all"],
-                silent_ids=silent,
+                unheard=unheard,
             )
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal

@@ -24,6 +24,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--strategy", choices=[each.lower() for each in RestoreStrategy.values], default="stage"
         )
+        parser.add_argument(
+            "--standby", action="store_true", help="bring up the standby that is warm there"
+        )
         parser.add_argument("--source", metavar="LOCATION", help="the copy to read from first")
         parser.add_argument("--lanes", type=int, help="how many tenants come back at once")
         parser.add_argument("--why", default="", metavar="REASONS", help="for the timeline")
@@ -60,6 +63,8 @@ def _in_stages(options: dict[str, Any]) -> RestoreJob:
         raise CommandError("Say where the first part is to be opened: the name of a target.")
     if options["replace"]:
         raise CommandError("In two stages nothing is moved aside. Choose two empty targets.")
+    if options["standby"]:
+        raise CommandError("A standby is brought up in one stage. Leave --rest-at out.")
     database_id = queries.database_named(options["database"]).pk
     backup, source = options["backup"], options["source"]
     return operations.request_staged_recovery(
@@ -98,6 +103,8 @@ def _asked(options: dict[str, Any]) -> RestoreJob:
         raise CommandError("Say where to: the name of a recovery target, or --option CODE.")
     if options["at"] and options["backup"]:
         raise CommandError("A moment and the end of a backup are two points. Leave one out.")
+    if options["standby"] and options["backup"]:
+        raise CommandError("A standby is beyond the end of its backup. Leave one out.")
     database_id = queries.database_named(options["database"]).pk
     backup, source = options["backup"], options["source"]
     return operations.request_restore(
@@ -111,6 +118,7 @@ def _asked(options: dict[str, Any]) -> RestoreJob:
         lanes=options["lanes"],
         reasons=options["why"],
         replaces=options["replace"],
+        from_standby=options["standby"],
         incident_id=options["incident"],
         by_worker=not options["wait"],
         at=timezone.now(),

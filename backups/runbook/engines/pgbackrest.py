@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from backups.runbook.engines.common import REPLAY, REPLAY_WORDS, UNTIL_OPEN, look_and_open
 from backups.runbook.proving import NOT_PROVEN
-from backups.runbook.shell import fetch_all
+from backups.runbook.shell import source
 from backups.runbook.values import Command, Facts, Newest, Step
 
 # In the environment: every account of the machine may read command lines.
@@ -15,7 +15,7 @@ if [ -n "$AWS_SESSION_TOKEN" ]; then export PGBACKREST_REPO1_S3_TOKEN="$AWS_SESS
 
 
 def steps(facts: Facts, newest: Newest) -> Sequence[Step]:
-    """Return the restore straight from the storage, the one by way of a disk, and the end."""
+    """Return the restore straight from the storage, the one by the relay, and the end."""
     return [
         Step(
             code="hand-restore",
@@ -25,7 +25,10 @@ def steps(facts: Facts, newest: Newest) -> Sequence[Step]:
                     "pgBackRest writes recovery.signal and restore_command by itself. The program "
                     "has to stay within PostgreSQL's reach, with these variables, until it is open."
                 ),
-                "Tablespaces come to lie beside the directory.",
+                (
+                    "Tablespaces come to lie beside the directory. If it broke off, give it again "
+                    "with --delta: what is there is kept."
+                ),
                 (
                     "For an earlier moment add --type=time --target='2026-11-22 23:41:07+00' "
                     "--target-action=promote."
@@ -38,19 +41,11 @@ def steps(facts: Facts, newest: Newest) -> Sequence[Step]:
                     when="Straight from the storage",
                 ),
                 Command(
-                    text="\n".join(
-                        [
-                            fetch_all(facts.places, f"{folder}/{facts.archive}/", into)
-                            for folder, into in (
-                                ("backup", f'"$ROOM"/repo/backup/{shlex.quote(facts.archive)}'),
-                                ("archive", f'"$ROOM"/repo/archive/{shlex.quote(facts.archive)}'),
-                            )
-                        ]
-                        + [_restore(facts, newest, '--repo1-type=posix --repo1-path="$ROOM"/repo')]
-                    ),
+                    text=f"{_relay(facts)}\n{_restore(facts, newest, _repository(facts))}",
                     proof=NOT_PROVEN,
-                    when="Through a storage that breaks: the whole repository to the disk first. "
-                    "It goes on where it broke, and wants room for all backups",
+                    when="Through a storage that breaks: by the relay, which fetches in parts and "
+                    "goes on where it broke. It has to run until the cluster is open; then: "
+                    "kill $RELAY",
                 ),
             ],
         ),
@@ -73,12 +68,32 @@ def steps(facts: Facts, newest: Newest) -> Sequence[Step]:
 def _storage(facts: Facts) -> str:
     own = facts.own
     return (
-        f"--repo1-type=s3 --repo1-path={shlex.quote('/' + own.key())} "
-        f"--repo1-s3-endpoint={shlex.quote(own.url)} "
-        f"--repo1-s3-bucket={shlex.quote(own.bucket)} "
-        f"--repo1-s3-region={shlex.quote(own.region)} "
+        f"{_repository(facts)} --repo1-s3-endpoint={shlex.quote(own.url)} "
         f"--repo1-s3-uri-style={'path' if own.is_path_style else 'host'} "
         '${AWS_CA_BUNDLE:+"--repo1-storage-ca-file=$AWS_CA_BUNDLE"}'
+    )
+
+
+def _repository(facts: Facts) -> str:
+    own = facts.own
+    return (
+        f"--repo1-type=s3 --repo1-path={shlex.quote('/' + own.key())} "
+        f"--repo1-s3-bucket={shlex.quote(own.bucket)} --repo1-s3-region={shlex.quote(own.region)}"
+    )
+
+
+def _relay(facts: Facts) -> str:
+    """Return the lines that start the relay and take from it where it answers, and by which keys.
+
+    Of a repository's thousands of files each would cost a start of the fetcher. The storage's own
+    keys stay as they are: the relay may be started again.
+    """
+    sources = " ".join(f"--source {source(place, place.key())}" for place in facts.places)
+    return (
+        f'.venv/bin/python -m backups.storage.relay {sources} \\\n  --folder "$ROOM"/relay --tls '
+        '> "$ROOM"/relay.env 2> "$ROOM"/relay.log & RELAY=$!\n'
+        'until grep -q PGBACKREST_ "$ROOM"/relay.env || ! kill -0 "$RELAY"; do sleep 1; done\n'
+        'eval "$(grep PGBACKREST_ "$ROOM"/relay.env)"; unset PGBACKREST_REPO1_S3_TOKEN'
     )
 
 

@@ -2,12 +2,12 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Max, Min, Q
+from django.db.models import Count, Max, Min, Q
 
 from backups.models import (
     AlertRule,
@@ -16,9 +16,13 @@ from backups.models import (
     BackupCheckChange,
     BackupCheckName,
     CheckState,
+    Database,
     Silence,
 )
+from backups.options.words import duration
+from backups.queries.dashboard import LOOK_HOLDS
 from backups.runner.alerting.telling import News, tell
+from backups.runner.watching.base import REVIEWS_DUE
 from incidents.operations import AlreadyDeclared, declare_incident
 from incidents.queries import open_with_key
 from incidents.values import IncidentKind, Severity, Source, Visibility
@@ -35,6 +39,7 @@ _FIRST_RULES = (
 CALM = timedelta(minutes=5)
 # Only one process follows at a time; the next one sees what it wrote.
 _LOCK = 6_201_101
+_WORDS = BackupAlert._meta.get_field("words").max_length or 0
 
 # A database, and what of it.
 Key = tuple[int | None, str]
@@ -95,16 +100,28 @@ def _read_now(known: Mapping[int, Known], *, at: datetime) -> "_Now":
     alerts = [alert for each in known.values() for alert in each.values()]
     oldest = min((alert.opened_at for alert in alerts), default=at)
     checks = BackupCheck.objects.filter(
-        ~Q(state=CheckState.OK) | Q(database__in={alert.database_id for alert in alerts})
+        ~Q(state=CheckState.OK)
+        | Q(looked_at__lt=at - LOOK_HOLDS)
+        | Q(database__in={alert.database_id for alert in alerts}),
+        database__unregistered_at=None,
     )
     return _Now(
         at=at,
         checks={
-            (row.database_id, row.name): row
+            (row.database_id, row.name): _as_of_now(row, at=at)
             for row in checks.select_related("database").order_by("pk")
         },
         silences=list(Silence.objects.filter(begins_at__lte=at, ends_at__gt=oldest)),
     )
+
+
+def _as_of_now(found: BackupCheck, *, at: datetime) -> BackupCheck:
+    """Return what a check says now: what was well, and nobody looks at any more, is not known."""
+    if found.state == CheckState.OK and at - found.looked_at > LOOK_HOLDS:
+        found.state, found.since_at = CheckState.UNKNOWN, found.looked_at
+        found.words = f"Nobody has looked for {duration(at - found.looked_at)}."
+        found.advice = "See that the beat and a worker run, and what the worker's log says of it."
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +151,7 @@ def _alone() -> bool:
 
 def _follow(rule: AlertRule, now: _Now, known: Known) -> None:
     news, at = News(rule), now.at
+    restless = _restless(rule, at=at)
     for key, found in now.checks.items():
         if found.state == CheckState.OK or not _is_meant(rule, found):
             continue
@@ -147,7 +165,7 @@ def _follow(rule: AlertRule, now: _Now, known: Known) -> None:
                 continue
             known.pop(key)
             _note_state(rule, alert, found)
-        elif found.state in rule.states and at - _since(rule, found, at=at) >= rule.lasts:
+        elif found.state in rule.states and _has_lasted(rule, found, restless, at=at):
             alert = _opened(rule, found, at=at)
         if alert is not None and not now.is_silenced(found):
             _note_news(news, alert, found, now)
@@ -161,22 +179,54 @@ def _is_meant(rule: AlertRule, found: BackupCheck) -> bool:
     )
 
 
+def _has_lasted(
+    rule: AlertRule, found: BackupCheck, restless: Collection[Key], *, at: datetime
+) -> bool:
+    """Whether it is so for as long as the rule waits. A day of review that has come waits for none.
+
+    Somebody set that day to be told on it.
+    """
+    return REVIEWS_DUE in found.evidence or at - _since(rule, found, restless, at=at) >= rule.lasts
+
+
 def _is_worse(rule: AlertRule, alert: BackupAlert, found: BackupCheck) -> bool:
     is_grave = found.state == CheckState.CRITICAL and found.state in rule.states
     return is_grave and alert.state != CheckState.CRITICAL
 
 
-def _since(rule: AlertRule, found: BackupCheck, *, at: datetime) -> datetime:
-    """Return since when it is in one of the rule's states, though it went from one to another."""
-    if len(rule.states) == 1 or at - found.since_at >= rule.lasts:
+def _restless(rule: AlertRule, *, at: datetime) -> set[Key]:
+    """Return what changed its state more than once of late, in one question."""
+    late = BackupCheckChange.objects.filter(at__gt=at - rule.lasts).order_by()
+    turned = late.values("database_id", "name").annotate(times=Count("pk")).filter(times__gt=1)
+    return set(turned.values_list("database_id", "name"))
+
+
+def _since(
+    rule: AlertRule, found: BackupCheck, restless: Collection[Key], *, at: datetime
+) -> datetime:
+    """Return since when it is in one of the rule's states, though it went from one to another.
+
+    Nor does it end because it could not be looked at in between: a storage that answers every other
+    time keeps nobody from hearing what is critical.
+    """
+    is_plain = len(rule.states) == 1 and (found.database_id, found.name) not in restless
+    if is_plain or at - found.since_at >= rule.lasts:
         return found.since_at
     changes = BackupCheckChange.objects.filter(database=found.database, name=found.name).order_by()
-    other = changes.exclude(state__in=rule.states).aggregate(at=Max("at"))["at"]
-    same = changes.filter(at__gt=other) if other is not None else changes
+    others = changes.exclude(state__in=[*rule.states, CheckState.UNKNOWN])
+    other = others.aggregate(at=Max("at"))["at"]
+    same = changes.filter(state__in=rule.states)
+    if other is not None:
+        same = same.filter(at__gt=other)
     return same.aggregate(at=Min("at"))["at"] or found.since_at
 
 
 def _opened(rule: AlertRule, found: BackupCheck, *, at: datetime) -> BackupAlert:
+    # Whoever said that he knows said it of the finding, whichever rule told him.
+    same = BackupAlert.objects.filter(
+        closed_at=None, acknowledged_at__isnull=False, database=found.database, about=found.name
+    )
+    known = same.filter(state__in=[found.state, CheckState.CRITICAL]).first()
     return BackupAlert.objects.create(
         rule=rule,
         database=found.database,
@@ -184,6 +234,8 @@ def _opened(rule: AlertRule, found: BackupCheck, *, at: datetime) -> BackupAlert
         state=found.state,
         words=found.words,
         opened_at=at,
+        acknowledged_at=known.acknowledged_at if known else None,
+        acknowledged_by=known.acknowledged_by if known else None,
     )
 
 
@@ -206,9 +258,11 @@ def _note_news(news: News, alert: BackupAlert, found: BackupCheck, now: _Now) ->
     rule, at = news.rule, now.at
     if rule.declares_incident and alert.told_at is None and alert.incident_id is None:
         _declare(alert, found, at=at)
+    if alert.acknowledged_at is not None:
+        return
     if alert.told_at is None:
         news.new.append((alert, found))
-    elif alert.acknowledged_at is None:
+    else:
         is_time = rule.remind_every is not None and at - alert.told_at >= rule.remind_every
         waits, heard = rule.escalate_after, now.heard_since(alert, found)
         if waits is not None and alert.escalated_at is None and at - heard >= waits:
@@ -232,6 +286,26 @@ def _end(news: News, left: Known, now: _Now) -> None:
     _close(over, at=now.at)
 
 
+def hold_alerts() -> None:
+    """Wait until nobody tells of alerts, and keep it so to the end of the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def close_alerts_of(database: Database, *, because: str, at: datetime) -> list[BackupAlert]:
+    """Close what is open of a database without telling anybody; the reason is kept with each.
+
+    Returned are those that were closed. The caller has them held.
+    """
+    rows = BackupAlert.objects.select_for_update(of=("self",)).filter(closed_at=None)
+    alerts = list(rows.filter(database=database).order_by("pk"))
+    for alert in alerts:
+        alert.words = f"{alert.words[: _WORDS - len(because) - 1]} {because}"
+        alert.closed_at = max(at, alert.opened_at)
+        alert.save(update_fields=["words", "closed_at"])
+    return alerts
+
+
 def _close(alerts: Iterable[BackupAlert], *, at: datetime) -> None:
     for alert in alerts:
         alert.closed_at = at
@@ -241,10 +315,9 @@ def _close(alerts: Iterable[BackupAlert], *, at: datetime) -> None:
 def _declare(alert: BackupAlert, found: BackupCheck, *, at: datetime) -> None:
     """Declare an incident for staff; the customers' page says nothing until somebody decides."""
     key = f"backup-check:{found.database_id}:{found.name}"
-    label = BackupCheckName(found.name).label
     try:
         alert.incident = declare_incident(
-            title=f"Backups of {found.database}: {label}"[:140],
+            title=f"{found.database}: {BackupCheckName(found.name).called(found.state)}"[:140],
             summary=f"{found.words} {found.advice}",
             severity=Severity(alert.rule.severity),
             kind=IncidentKind.LIVE,

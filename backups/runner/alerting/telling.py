@@ -16,6 +16,8 @@ from notifications.models import Channel
 # So many are told one by one in a message; of the rest their number.
 MOST_LINES = 12
 
+_GRAVITY = (CheckState.CRITICAL, CheckState.UNKNOWN, CheckState.WARNING, CheckState.OK)
+
 Finding = tuple[BackupAlert, BackupCheck]
 
 
@@ -57,9 +59,9 @@ def _send_over(
 ) -> None:
     alerts = [alert for alert, _found in over]
     is_well = all(found.state == CheckState.OK for _alert, found in over)
-    subject = _counted(len(over), "{0.about_label} of {0.database}", alerts)
+    subject = _counted(len(over), "{0.database}: {0.title}", alerts)
     lines = [
-        f"{found.database}: {alert.about_label}: {str(found.get_state_display()).lower()} now"
+        f"{found.database}: {alert.title}: {str(found.get_state_display()).lower()} now"
         for alert, found in over[:MOST_LINES]
     ]
     _send(
@@ -89,9 +91,12 @@ def _queue(
     *,
     at: datetime,
 ) -> None:
+    # Of a storm not all are told one by one: the gravest are.
+    findings = sorted(findings, key=lambda each: _GRAVITY.index(CheckState(each[1].state)))
     opening = {"new": "", "again": "Still so: ", "escalated": "Nobody has taken it: "}[kind]
     alerts = [alert for alert, _found in findings]
-    subject = _counted(len(findings), "{0.database}: {0.about_label}", alerts)
+    subject = _counted(len(findings), "{0.database}: {0.title}", alerts)
+    subject += _of_them_critical([found for _alert, found in findings])
     _send(
         rooms,
         subject=f"{opening}[{rule.severity.upper()}] {subject}",
@@ -111,9 +116,15 @@ def _counted(count: int, one: str, alerts: Sequence[BackupAlert]) -> str:
     return f"{count} findings in {many}"
 
 
+def _of_them_critical(findings: Sequence[BackupCheck]) -> str:
+    """Say how many are critical where others are among them."""
+    grave = sum(found.state == CheckState.CRITICAL for found in findings)
+    return f", {grave} of them critical" if 0 < grave < len(findings) else ""
+
+
 def _lines(findings: Sequence[Finding], *, at: datetime) -> Iterator[str]:
     for alert, found in findings[:MOST_LINES]:
-        yield f"{found.database}: {alert.about_label}: {found.get_state_display()}"
+        yield f"{found.database}: {alert.title}: {found.get_state_display()}"
         yield f"{found.words} It has been so for {duration(at - found.since_at)}."
         yield found.advice
         yield ""

@@ -26,8 +26,12 @@ def read_archive(*, database_id: int, at: datetime) -> None:
 
     If it does not answer, what was known before stays, with its age.
     """
-    look = look_at_archive(
-        database_id=database_id, at=at, budget_seconds=LONGEST_SECONDS, waits_for_copies=True
-    )
+    try:
+        look = look_at_archive(
+            database_id=database_id, at=at, budget_seconds=LONGEST_SECONDS, waits_for_copies=True
+        )
+    except Database.DoesNotExist:
+        logger.info("database %s is not registered any more", database_id)
+        return
     for place, failure in look.faults.items():
         logger.warning("archive of %s in location %s: %s", look.database, place, failure.code)

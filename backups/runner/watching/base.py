@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import ClassVar, Protocol
 
+from django.db.models import Count, Max, Min
+
 from backups import schedules
 from backups.models import (
     Backup,
@@ -16,17 +18,33 @@ from backups.models import (
     Database,
     Drill,
     LossForecast,
+    PolicyChange,
+    ReadingState,
     ReplicaState,
     StorageProbe,
 )
 from backups.options.words import duration
+from backups.runner.watching.surroundings import Surroundings
 
 # Enough to say what is usual; nobody compares with what was two years ago.
 MOST_BACKUPS = 60
-# Archives are read every few minutes: what was read of one longer ago says nothing of now.
-CATALOGUE_HOLDS = timedelta(hours=1)
+# Archives are read every five minutes. What was read of one longer ago than twice that says nothing
+# of now.
+CATALOGUE_HOLDS = timedelta(minutes=10)
 
-Evidence = Mapping[str, str | int | float]
+# Of objects that are not as they should be so many are named in the evidence.
+MOST_NAMED = 100
+# What of objects is named in a sentence: so many, and no longer than that.
+_IN_WORDS = 5
+_IN_LETTERS = 330
+
+# Of what was read the state is known by its bytes.
+_READ = (ReadingState.SOUND, ReadingState.DAMAGED, ReadingState.UNRECORDED)
+
+Figure = str | int | float | Sequence[Mapping[str, str]]
+Evidence = Mapping[str, Figure]
+# In the evidence of the policy's check: of so many workarounds the day of review has come.
+REVIEWS_DUE = "reviews_due"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +57,19 @@ class Found:
     evidence: Evidence = field(default_factory=dict)
 
 
-def ok(words: str, **evidence: str | float) -> Found:
+def ok(words: str, **evidence: Figure) -> Found:
     return Found(state=CheckState.OK, words=words, evidence=evidence)
 
 
-def warning(words: str, advice: str, **evidence: str | float) -> Found:
+def warning(words: str, advice: str, **evidence: Figure) -> Found:
     return Found(state=CheckState.WARNING, words=words, advice=advice, evidence=evidence)
 
 
-def critical(words: str, advice: str, **evidence: str | float) -> Found:
+def critical(words: str, advice: str, **evidence: Figure) -> Found:
     return Found(state=CheckState.CRITICAL, words=words, advice=advice, evidence=evidence)
 
 
-def unknown(words: str, advice: str, **evidence: str | float) -> Found:
+def unknown(words: str, advice: str, **evidence: Figure) -> Found:
     return Found(state=CheckState.UNKNOWN, words=words, advice=advice, evidence=evidence)
 
 
@@ -62,13 +80,25 @@ class Subject:
     catalogue, probes, readings, replicas), with when; a check that finds it too old says unknown.
     """
 
-    def __init__(self, database: Database, *, at: datetime) -> None:
+    def __init__(
+        self, database: Database, *, at: datetime, around: Surroundings | None = None
+    ) -> None:
         self.database = database
         self.at = at
+        # Shared by those that are looked at together.
+        self.around = around or Surroundings(at=at)
 
     @cached_property
     def policy(self) -> BackupPolicy | None:
-        return BackupPolicy.objects.filter(database=self.database).first()
+        rows = BackupPolicy.objects.select_related("replicate_to", "drill_target")
+        return rows.filter(database=self.database).first()
+
+    @cached_property
+    def policy_changes(self) -> Sequence[PolicyChange]:
+        """Every change of the policy, the newest first; none without a policy."""
+        if self.policy is None:
+            return []
+        return list(self.policy.changes.defer("effect").order_by("-version"))
 
     @cached_property
     def backups(self) -> Sequence[Backup]:
@@ -106,11 +136,80 @@ class Subject:
         over = self.database.drills.filter(ended_at__isnull=False).exclude(state="CANCELLED")
         return over.select_related("backup").order_by("-ended_at").first()
 
-    @cached_property
+    @property
     def probes(self) -> Sequence[StorageProbe]:
-        """The newest probe of each kind of the database's own storage."""
-        rows = StorageProbe.objects.filter(location_id=self.database.storage_id)
-        return list(rows.order_by("kind", "-at").distinct("kind"))
+        """The newest probe of each kind of the database's own storage, of the last day."""
+        return self.around.probes(self.database.storage_id)
+
+    def readings(self, location_id: int) -> "Readings":
+        """Return what is written down of this database's objects in a place."""
+        return self._readings.get(location_id) or Readings()
+
+    def troubled(self, location_id: int, *states: ReadingState) -> "Troubled":
+        """Return which objects of a place are in these states, by key, and what is wrong."""
+        rows = self.database.readings.filter(location_id=location_id, state__in=states)
+        found = rows.order_by("key").values_list("key", "state", "damaged_from")[:MOST_NAMED]
+        return Troubled(
+            count=self.readings(location_id).count(*states),
+            named=[{"key": key, "what": _wrong(state, begins)} for key, state, begins in found],
+        )
+
+    @cached_property
+    def _readings(self) -> Mapping[int, "Readings"]:
+        found: dict[int, Readings] = {}
+        told = self.database.readings.order_by().values("location_id", "state")
+        for row in told.annotate(count=Count("pk"), oldest=Min("read_at"), newest=Max("read_at")):
+            place = found.setdefault(row["location_id"], Readings())
+            place.counts[row["state"]] = row["count"]
+            if row["state"] in _READ:
+                place.read_at = max(place.read_at or row["newest"], row["newest"])
+            place.oldest = min(place.oldest or row["oldest"], row["oldest"])
+            place.newest = max(place.newest or row["newest"], row["newest"])
+        return found
+
+
+@dataclass(slots=True)
+class Readings:
+    """How many objects of a place are in which state."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    # When bytes of one were last read.
+    read_at: datetime | None = None
+
+    def count(self, *states: ReadingState) -> int:
+        """Return how many are in these states; of all, without any."""
+        return sum(self.counts.get(state, 0) for state in states or self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubled:
+    """Objects that are not as they should be: how many, and each by name up to a bound."""
+
+    count: int
+    named: Sequence[Mapping[str, str]]
+
+    def __bool__(self) -> bool:
+        return bool(self.count)
+
+    @property
+    def words(self) -> str:
+        """The first of them by name, and how many there are besides."""
+        said: list[str] = []
+        for each in self.named[:_IN_WORDS]:
+            said.append(f"{each['key']} ({each['what']})")
+            if len(", ".join(said)) > _IN_LETTERS and len(said) > 1:
+                said.pop()
+                break
+        left = self.count - len(said)
+        return ", ".join(said) + (f" and {left} more" if left else "")
+
+
+def _wrong(state: str, begins: int | None) -> str:
+    if state == ReadingState.DAMAGED:
+        return "other bytes" if begins is None else f"damaged from byte {begins:,} on"
+    return str(ReadingState(state).label).lower()
 
 
 def longest_between(expression: str, tz: str, at: datetime) -> timedelta | None:

@@ -19,8 +19,6 @@ from backups.runner.watching.base import (
 
 # Where no objective says how much may be lost, a log that stands still for so long is told.
 USUAL_LIMIT = timedelta(hours=1)
-# The archive is read every few minutes: for so long it is not late.
-READ_IN = timedelta(minutes=15)
 # So many backups are told by name.
 NAMED = 3
 
@@ -79,8 +77,8 @@ def _broken_off(broken: Sequence[Backup], *, is_newest: bool) -> Found:
     first, places = broken[0], _having(broken[0])
     until = f": from {told(first.reaches_until_at)} on" if first.reaches_until_at else ""
     said = (
-        f"The log file {first.log_missing} is missing{until} nothing can be restored from "
-        f"{first.label}"
+        f"The log file {first.log_missing} is missing or damaged{until} nothing can be restored "
+        f"from {first.label}"
     )
     evidence: Evidence = {"missing": first.log_missing, "backups": len(broken)}
     if places:
@@ -137,14 +135,6 @@ def _compared(subject: Subject, synced: datetime, latest: datetime) -> Found:
             f"{said}; {duration(limit)} may be lost.",
             "See pg_stat_archiver on the server: a failing or slow archive_command, or no "
             "archive_timeout on a quiet server.",
-            **evidence,
-        )
-    # What was written since it was read may be more than may be lost.
-    if subject.at - synced > READ_IN and subject.at - latest > limit:
-        return unknown(
-            f"The archive was last read {duration(subject.at - synced)} ago; {duration(limit)} "
-            "may be lost.",
-            "See why it cannot be read.",
             **evidence,
         )
     return ok(f"{said}.", **evidence)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
@@ -25,6 +26,7 @@ from backups.runner.watching.stored import (
     ReplicaRecent,
     WeatherGood,
 )
+from backups.runner.watching.surroundings import Surroundings
 from backups.runner.watching.taken import (
     DurationUsual,
     FullFresh,
@@ -55,33 +57,48 @@ CHECKS: Sequence[Check] = (
     DrillPassed(),
     PolicyStands(),
 )
+_OF_PROBES = (BackupCheckName.CREDENTIALS, BackupCheckName.CLOCK, BackupCheckName.WEATHER)
+_OF_ARCHIVE = (
+    BackupCheckName.FULL_FRESH,
+    BackupCheckName.SCHEDULE,
+    BackupCheckName.LOG_WHOLE,
+    BackupCheckName.LOG_FRESH,
+    BackupCheckName.SIZE,
+    BackupCheckName.DURATION,
+    BackupCheckName.RETENTION,
+)
 _WORDS = BackupCheck._meta.get_field("words").max_length
 _ADVICE = BackupCheck._meta.get_field("advice").max_length
 
 
 def check_database(
-    *, database_id: int, at: datetime, names: Collection[str] = ()
+    *,
+    database_id: int,
+    at: datetime,
+    names: Collection[str] = (),
+    around: Surroundings | None = None,
 ) -> Sequence[BackupCheck]:
     """Look at a database with all checks, or with those of these names, and keep what they found.
 
     A check that fails to look has found UNKNOWN. Looking again at the same moment changes nothing.
+    ``around`` is what others were looked at with.
     """
     database = Database.objects.select_related("storage").get(pk=database_id)
-    subject = Subject(database, at=at)
+    subject = Subject(database, at=at, around=around)
     chosen = [check for check in CHECKS if not names or check.name in names]
-    found = {check.name: _looked(check, subject) for check in chosen}
+    found = {check.name: _dated(check, subject, _looked(check, subject)) for check in chosen}
     return _kept(database, found, at=at)
 
 
 def check_databases(*, at: datetime) -> int:
     """Look at every database, one after the other; return how many were."""
     ids = list(Database.objects.order_by("pk").values_list("pk", flat=True))
-    looked = 0
+    looked, around = 0, Surroundings(at=at)
     for pk in ids:
         try:
-            check_database(database_id=pk, at=at)
+            check_database(database_id=pk, at=at, around=around)
         except Database.DoesNotExist:
-            # Taken off the books since.
+            # Unregistered since.
             continue
         except Exception:
             # The others are looked at all the same; that this one was not, its age says.
@@ -102,6 +119,24 @@ def _looked(check: Check, subject: Subject) -> Found:
         return unknown(
             "It could not be looked at: a fault of Highwater's own.", "See the worker's log."
         )
+
+
+def _dated(check: Check, subject: Subject, found: Found) -> Found:
+    """Add to the evidence when what a check goes by was last asked of the storage itself."""
+    place = subject.database.storage_id
+    if check.name == BackupCheckName.OBJECTS:
+        what, at = "storage_listed_at", subject.database.listed_at
+    elif check.name == BackupCheckName.CONTENT:
+        what, at = "storage_read_at", subject.readings(place).read_at
+    elif check.name in _OF_PROBES:
+        what, at = "storage_probed_at", max((each.at for each in subject.probes), default=None)
+    elif check.name in _OF_ARCHIVE:
+        what, at = "archive_read_at", subject.database.synced_at
+    else:
+        return found
+    if at is None:
+        return found
+    return replace(found, evidence={**found.evidence, what: at.isoformat()})
 
 
 def _kept(

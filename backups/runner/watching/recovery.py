@@ -1,5 +1,6 @@
 """Checks of the way back: a place for it, in time, proven, and as decided."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from textwrap import shorten
 from typing import ClassVar
@@ -8,18 +9,19 @@ from backups.models import (
     Backup,
     BackupCheckName,
     BackupKind,
+    CheckState,
     Drill,
     DrillState,
-    JobState,
     PolicyChange,
     RecoveryTarget,
-    RestoreJob,
 )
 from backups.options import Range
 from backups.options.words import duration, told_range
 from backups.queries import day_at, restores_at_work
-from backups.runner.standing import policy_standing
+from backups.runner.standing import kept_standing
+from backups.runner.watching import standbys
 from backups.runner.watching.base import (
+    REVIEWS_DUE,
     Evidence,
     Found,
     Subject,
@@ -36,7 +38,10 @@ FORECAST_HOLDS = timedelta(hours=1)
 CLEARED_AFTER = timedelta(hours=1)
 # Without a schedule, a proof is as old as customers are promised by default: five weeks.
 DRILL_HOLDS = timedelta(weeks=5)
+# So long is what is told of why workarounds stand, all of them together; and of one at least.
 _WHY = 160
+_LEAST_WHY = 24
+_NAMED = 6
 
 
 class TargetsReady:
@@ -45,17 +50,32 @@ class TargetsReady:
     name: ClassVar = BackupCheckName.TARGETS
 
     def look(self, subject: Subject) -> Found:
-        targets = list(RecoveryTarget.objects.order_by("name"))
+        found, amiss = self._look_at_targets(subject), standbys.amiss(subject)
+        if not amiss or found.state != CheckState.OK:
+            return found
+        return warning(
+            f"{' '.join(amiss)} {found.words}",
+            "See the page of that recovery target, and that the worker beside it runs.",
+            **found.evidence,
+        )
+
+    def _look_at_targets(self, subject: Subject) -> Found:
+        targets = subject.around.targets
         if not targets:
             return critical(
                 "No recovery target is registered.",
                 "Register one: manage.py register_recovery_target.",
             )
         newest = next(iter(subject.backups), None)
-        taken = _taken()
+        taken = subject.around.taken
         reasons = {each.name: _unready(each, subject) or taken.get(each.pk, "") for each in targets}
         ready = [name for name, reason in reasons.items() if not reason]
         evidence = {name: reason or "ready" for name, reason in reasons.items()}
+        evidence |= {
+            each.target.name: standbys.told(each, subject)
+            for each in subject.around.standbys.values()
+            if each.database_id == subject.database.pk
+        }
         if ready:
             return ok(f"Ready: {', '.join(ready)}.", **evidence)
         told = "; ".join(f"{name} {reason}" for name, reason in reasons.items())
@@ -83,27 +103,15 @@ def _is_seen(target: RecoveryTarget, subject: Subject) -> bool:
     return target.probed_at is not None and subject.at - target.probed_at <= PROBE_HOLDS
 
 
-def _taken() -> dict[int, str]:
-    """Return what is under way at recovery targets, by their ids."""
-    held = RestoreJob.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING, JobState.PAUSED])
-    drills = Drill.objects.filter(state=DrillState.CLEARING, restore__isnull=False)
-    standing = drills.select_related("database", "restore")
-    return {
-        **{
-            each.restore.target_id: f"still has the cluster of {each}"
-            for each in standing
-            if each.restore is not None
-        },
-        **{
-            each.target_id: f"is taken by {'a drill' if each.is_scratch else 'a restore'} of "
-            f"{each.database}"
-            for each in held.select_related("database")
-        },
-    }
-
-
 def _unready(target: RecoveryTarget, subject: Subject) -> str:
     """Return what speaks against a restore there, but for what is under way; empty if nothing."""
+    standby = subject.around.standbys.get(target.pk)
+    if standby is not None:
+        return standbys.unready(standby, subject)
+    return _unfit(target, subject)
+
+
+def _unfit(target: RecoveryTarget, subject: Subject) -> str:
     newest = next(iter(subject.backups), None)
     if not _is_seen(target, subject):
         return "was not looked at of late"
@@ -188,8 +196,11 @@ class DrillPassed:
             )
         if drill is None:
             return warning(
-                "No drill was ever held: whether these backups can be restored is a hope.",
-                "Hold one now, and set a schedule for drills in the policy.",
+                "No drill was ever held: whether these backups can be restored is a hope."
+                + _held_up(subject),
+                _CALL_OFF
+                if _held_up(subject)
+                else "Hold one now, and set a schedule for drills in the policy.",
             )
         assert drill.ended_at is not None
         age = subject.at - drill.ended_at
@@ -205,14 +216,36 @@ class DrillPassed:
         took = duration(timedelta(seconds=drill.measured_seconds or 0))
         said = f"The last drill passed {duration(age)} ago and took {took}"
         if age > limit:
+            held = _held_up(subject)
             return warning(
-                f"{said}; one was due after {duration(limit)}.", "Hold one now; see why none was."
+                f"{said}; one was due after {duration(limit)}.{held}",
+                _CALL_OFF if held else "Hold one now; see why none was.",
             )
         if differs := _differs(drill.backup, next(iter(subject.backups), None)):
             return warning(
                 f"{said}, but {differs}.", "Hold a drill of what would be restored today."
             )
         return ok(f"{said}.", measured_seconds=drill.measured_seconds or 0)
+
+
+_CALL_OFF = (
+    "Let what is there end, resume it or cancel it (manage.py cancel_restore); or name another "
+    "target for drills in the policy. One that is due begins by itself once its target is free."
+)
+
+
+def _held_up(subject: Subject) -> str:
+    """Say what holds the target at which a drill is due; empty if none is due, or nothing does."""
+    policy = subject.policy
+    if policy is None or policy.drill_target is None:
+        return ""
+    if policy.drill_due_at is None or policy.drill_due_at > subject.at:
+        return ""
+    target, around = policy.drill_target, subject.around
+    standby = around.standbys.get(target.pk)
+    keeps = f"keeps a standby of {standby.database}" if standby is not None else ""
+    holds = around.taken.get(target.pk) or around.stopped.get(target.pk) or keeps
+    return f" One is due, and its target {target} {holds}." if holds else ""
 
 
 def _left_standing(subject: Subject) -> Drill | None:
@@ -247,11 +280,14 @@ class PolicyStands:
                 "Nothing was decided about its backups.",
                 "Set a policy: schedules, what is kept, where it is copied, drills.",
             )
-        open_ones = policy.changes.filter(review_on__isnull=False, reviewed_at=None)
-        workaround = open_ones.order_by("review_on").first()
+        open_ones = [
+            each
+            for each in subject.policy_changes
+            if each.review_on is not None and each.reviewed_at is None
+        ]
         breaks = _breaks(subject)
-        if workaround is not None:
-            return _of_workaround(workaround, breaks, today=day_at(policy.tz, subject.at))
+        if open_ones:
+            return _of_workarounds(open_ones, breaks, today=day_at(policy.tz, subject.at))
         if breaks:
             return warning(
                 f"As the policy stands, it promises less than was decided. {breaks}",
@@ -270,34 +306,68 @@ def _breaks(subject: Subject) -> str:
     database = subject.database
     if database.recovery_point_objective is None and database.recovery_time_objective is None:
         return ""
-    standing = policy_standing(database_id=database.pk, at=subject.at)
-    if standing is None or not standing.breaks:
+    if subject.policy is None:
         return ""
-    return f"{'; '.join(standing.breaks)}. {standing.words}"
+    standing = kept_standing(
+        database,
+        subject.policy,
+        newest=next(iter(subject.backups), None),
+        targets=subject.around.targets,
+        at=subject.at,
+    )
+    return f"{'; '.join(standing.breaks)}. {standing.words}" if standing.breaks else ""
 
 
-def _of_workaround(change: PolicyChange, breaks: str, *, today: date) -> Found:
-    assert change.review_on is not None
-    evidence: Evidence = {"version": change.version, "review_on": f"{change.review_on}"}
-    # However long the reason is, there is room for what it costs.
-    why = shorten(change.why, _WHY, placeholder=" …")
-    if change.review_on > today:
-        said = f"A workaround stands until {change.review_on}: {why}"
-        if not breaks:
-            return ok(said, **evidence)
-        return warning(
-            f"{_ended(said)} {breaks}",
-            "Undo it as soon as its cause is gone; until then know what it costs.",
+def _of_workarounds(changes: Sequence[PolicyChange], breaks: str, *, today: date) -> Found:
+    """Say which workarounds stand, all of them, and which are to be looked at again."""
+    in_turn = sorted(changes, key=lambda each: (_day(each), each.version))
+    due = [each for each in in_turn if _day(each) <= today]
+    told = due or in_turn
+    said = _named(told, is_due=bool(due))
+    if due and len(due) < len(in_turn):
+        left = len(in_turn) - len(due)
+        said += f" {'Another one stands' if left == 1 else f'{left} others stand'} until later."
+    evidence: Evidence = {
+        "version": told[0].version,
+        "review_on": f"{_day(told[0])}",
+        "workarounds": len(in_turn),
+    }
+    if due:
+        # A day that somebody has set has come: nobody waits for it to last.
+        evidence = {**evidence, REVIEWS_DUE: len(due)}
+        # With a promise broken meanwhile nobody may let it lie.
+        found = critical if breaks else warning
+        return found(
+            f"{said} {breaks}".strip(),
+            "Undo it, or say at the policy's page why it stays; for each of them. "
+            f"{due[0].effect_words}".strip(),
             **evidence,
         )
-    # With a promise broken meanwhile nobody may let it lie.
-    found = critical if breaks else warning
-    said = f"A workaround was to be looked at again on {change.review_on}: {why}"
-    return found(
-        f"{_ended(said)} {breaks}".strip(),
-        f"Undo it, or say at the policy's page why it stays. {change.effect_words}".strip(),
+    if not breaks:
+        return ok(said, **evidence)
+    return warning(
+        f"{said} {breaks}",
+        "Undo it as soon as its cause is gone; until then know what it costs.",
         **evidence,
     )
+
+
+def _day(change: PolicyChange) -> date:
+    assert change.review_on is not None
+    return change.review_on
+
+
+def _named(told: Sequence[PolicyChange], *, is_due: bool) -> str:
+    # However long the reasons are, and however many, there is room for what they cost.
+    room = max(_WHY // len(told), _LEAST_WHY)
+    whys = [f"{_day(each)}: {shorten(each.why, room, placeholder=' …')}" for each in told[:_NAMED]]
+    more = len(told) - len(whys)
+    if len(told) == 1:
+        stands = "was to be looked at again on" if is_due else "stands until"
+        return _ended(f"A workaround {stands} {whys[0]}")
+    stand = "were to be looked at again, on" if is_due else "stand, until"
+    named = f"{'; '.join(whys)}{f'; and {more} more' if more else ''}"
+    return _ended(f"{len(told)} workarounds {stand} {named}")
 
 
 def _ended(words: str) -> str:

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from django.db.models import Count, Min, Q
-
 from backups.models import (
     Backup,
     BackupCheckName,
     BackupKind,
     ProbeKind,
     ReadingState,
+    ReplicaState,
+    StorageLocation,
     StorageProbe,
 )
 from backups.options.words import duration
-from backups.queries.weather import advice, windows_of
+from backups.queries.weather import advice
 from backups.runner.watching.base import Evidence, Found, Subject, critical, ok, unknown, warning
+from backups.runner.watching.surroundings import PROBES_HOLD
 
 # What was probed longer ago says nothing of now.
 PROBE_HOLDS = timedelta(hours=2)
@@ -24,7 +25,7 @@ PROBE_HOLDS = timedelta(hours=2)
 CLOCK_LIMIT = 60.0
 CLOCK_REFUSED = 300.0
 # Keys that may not write are tried for writing once a day.
-WRITE_HOLDS = timedelta(days=1) + PROBE_HOLDS
+WRITE_HOLDS = PROBES_HOLD
 # Objects that nobody looked at for so long may be gone.
 LOOK_HOLDS = timedelta(days=2)
 # A replica is compared every few minutes; one that nobody compared for so long is not known.
@@ -32,6 +33,7 @@ COMPARISON_HOLDS = timedelta(hours=1)
 USUAL_LAG = timedelta(hours=24)
 # Keys that end so soon are to be renewed.
 KEYS_END_SOON = timedelta(days=14)
+_LOST = (ReadingState.MISSING, ReadingState.RESIZED)
 _LOOK_AT_STORAGE = "Look at the storage location's page: what its probes were told, and since when."
 
 
@@ -41,18 +43,15 @@ class ObjectsPresent:
     name: ClassVar = BackupCheckName.OBJECTS
 
     def look(self, subject: Subject) -> Found:
-        rows = subject.database.readings.filter(location_id=subject.database.storage_id)
-        lost = rows.filter(state__in=[ReadingState.MISSING, ReadingState.RESIZED])
-        first = lost.order_by("key").first()
-        if first is not None:
-            count = lost.count()
+        told = subject.readings(subject.database.storage_id)
+        if lost := subject.troubled(subject.database.storage_id, *_LOST):
             return critical(
-                f"{count} object{'s' if count > 1 else ''} of its backups "
-                f"{'are' if count > 1 else 'is'} missing or of another size in the storage: "
-                f"{first.key}" + (" and others." if count > 1 else "."),
+                f"{lost.count} object{'s' if lost.count > 1 else ''} of its backups "
+                f"{'are' if lost.count > 1 else 'is'} missing or of another size in the storage: "
+                f"{lost.words}.",
                 "Bring them back from a copy, or take a full backup now. See who deletes there.",
-                objects=count,
-                first=first.key,
+                objects=lost.count,
+                named=lost.named,
             )
         if orphans := _orphans(subject):
             return critical(
@@ -61,17 +60,16 @@ class ObjectsPresent:
                 "Bring it back from a copy, or take a full backup now. See who deletes there.",
                 backups=len(orphans),
             )
-        newest = rows.order_by("-read_at").first()
-        if newest is None:
+        if told.newest is None:
             return unknown(
                 "Its objects were never looked at.", "See that the beat and a worker run."
             )
-        if subject.at - newest.read_at > LOOK_HOLDS:
+        if subject.at - told.newest > LOOK_HOLDS:
             return unknown(
-                f"Its objects were last looked at {duration(subject.at - newest.read_at)} ago.",
+                f"Its objects were last looked at {duration(subject.at - told.newest)} ago.",
                 "See that the beat and a worker run, and that the storage answers.",
             )
-        return ok("Every object that was looked at is there.", objects=rows.count())
+        return ok("Every object that was looked at is there.", objects=told.count())
 
 
 def _orphans(subject: Subject) -> list[Backup]:
@@ -91,28 +89,20 @@ class ContentSound:
     name: ClassVar = BackupCheckName.CONTENT
 
     def look(self, subject: Subject) -> Found:
-        rows = subject.database.readings.filter(location_id=subject.database.storage_id)
-        damaged = rows.filter(state=ReadingState.DAMAGED)
-        first = damaged.order_by("key").first()
-        if first is not None:
-            where = f" from byte {first.damaged_from:,} on" if first.damaged_from else ""
+        told = subject.readings(subject.database.storage_id)
+        if bad := subject.troubled(subject.database.storage_id, ReadingState.DAMAGED):
             return critical(
-                f"{damaged.count()} of its objects hold other bytes than were stored: "
-                f"{first.key}{where}.",
+                f"{bad.count} of its objects hold{'s' if bad.count == 1 else ''} other bytes than "
+                f"were stored: {bad.words}.",
                 "Restore from another backup or copy; bring back a good copy of the object, or "
                 "take a full backup now.",
-                objects=damaged.count(),
-                first=first.key,
+                objects=bad.count,
+                named=bad.named,
             )
-        told = rows.aggregate(
-            all=Count("pk"),
-            read=Count("pk", filter=Q(state=ReadingState.SOUND)),
-            unrecorded=Count("pk", filter=Q(state=ReadingState.UNRECORDED)),
-            oldest=Min("read_at"),
-        )
-        if not told["read"] and not told["unrecorded"]:
+        unrecorded = told.count(ReadingState.UNRECORDED)
+        if told.oldest is None or not told.count(ReadingState.SOUND, ReadingState.UNRECORDED):
             return unknown("Nothing of it was read so far.", "See that the beat and a worker run.")
-        return _in_time(subject, told["oldest"], told["all"], told["unrecorded"])
+        return _in_time(subject, told.oldest, told.count(), unrecorded)
 
 
 def _in_time(subject: Subject, oldest: datetime, objects: int, unrecorded: int) -> Found:
@@ -133,7 +123,8 @@ def _in_time(subject: Subject, oldest: datetime, objects: int, unrecorded: int) 
     if unrecorded == objects:
         return warning(
             "What it should hold was never recorded, so that damage cannot be told.",
-            "Take backups through Highwater: it records what they hold.",
+            "Have it recorded: manage.py record_manifest. From then on damage is told; or take "
+            "backups through Highwater, which records what they hold.",
             **evidence,
         )
     return ok(f"All that was read in the last {duration(age)} is as recorded.", **evidence)
@@ -193,20 +184,42 @@ class ReplicaRecent:
                 f"{wanted} was last compared {duration(subject.at - row.compared_at)} ago.",
                 "See why replication does not run: its last run says what it waits for.",
             )
-        evidence = {"missing": row.missing_objects, "missing_bytes": row.missing_bytes}
-        if row.behind_since_at is None:
-            return ok(f"{wanted} holds everything.", objects=row.objects_there)
-        lag = subject.at - row.behind_since_at
-        many = f"{row.missing_objects} object{'' if row.missing_objects == 1 else 's'}"
-        said = f"{wanted} lacks {many}, the oldest for {duration(lag)}"
-        if lag <= limit:
-            return ok(f"{said}; {duration(limit)} are allowed.", **evidence)
-        found = critical if lag > 2 * limit else warning
-        return found(
-            f"{said}; {duration(limit)} are allowed.",
-            "See the last replication: what it waits for, or why it stopped.",
-            **evidence,
-        )
+        return _damaged_there(subject, wanted) or _lacking(subject, row, limit)
+
+
+def _lacking(subject: Subject, row: ReplicaState, limit: timedelta) -> Found:
+    """Say what the second place lacks, as it was when it was compared."""
+    place = row.location
+    evidence = {"missing": row.missing_objects, "missing_bytes": row.missing_bytes}
+    if row.behind_since_at is None:
+        return ok(f"{place} holds everything.", objects=row.objects_there)
+    lag = subject.at - row.behind_since_at
+    many = f"{row.missing_objects} object{'' if row.missing_objects == 1 else 's'}"
+    said = f"{place} lacks {many}, the oldest for {duration(lag)}"
+    if lag <= limit:
+        return ok(f"{said}; {duration(limit)} are allowed.", **evidence)
+    found = critical if lag > 2 * limit else warning
+    return found(
+        f"{said}; {duration(limit)} are allowed.",
+        "See the last replication: what it waits for, or why it stopped.",
+        **evidence,
+    )
+
+
+def _damaged_there(subject: Subject, place: StorageLocation) -> Found | None:
+    """Say that the second place's own bytes are not what was stored, if some are not."""
+    bad = subject.troubled(place.pk, ReadingState.DAMAGED)
+    if not bad:
+        return None
+    count = bad.count
+    return warning(
+        f"{count} object{'' if count == 1 else 's'} in {place} hold{'s' if count == 1 else ''} "
+        f"other bytes than were stored: {bad.words}.",
+        "The next replication brings a good copy; see that it runs (Copies at the desk). If the "
+        "archive holds none either, take a full backup now.",
+        damaged=count,
+        named=bad.named,
+    )
 
 
 class CredentialsValid:
@@ -222,14 +235,22 @@ class CredentialsValid:
             return unknown(f"{location} was not probed of late.", _LOOK_AT_STORAGE)
         writes = [each for each in subject.probes if each.kind == ProbeKind.PUT]
         heard = {each.pk: each for each in [*fresh, *_fresh(subject, writes, WRITE_HOLDS)]}
-        refused = [each for each in heard.values() if each.error in ("denied", "keys")]
+        refused = [
+            each
+            for each in heard.values()
+            if each.error in ("denied", "keys")
+            and not (location.is_read_only and each.kind == ProbeKind.PUT)
+        ]
         if refused:
             what = ", ".join(str(ProbeKind(each.kind).label).lower() for each in refused)
             reads = any(each.kind != ProbeKind.PUT for each in refused)
             found = critical if reads else warning
             return found(
                 f"{location} refuses the keys ({what}).",
-                "Renew the keys where the location names them; nothing has to be started anew.",
+                "Renew the keys where the location names them; nothing has to be started anew."
+                if reads
+                else "Give the keys the right to write; or, if they are only to read, say so at "
+                "the location.",
             )
         if ends is not None and ends <= subject.at:
             return critical(
@@ -243,7 +264,8 @@ class CredentialsValid:
                 f"The keys of {location} end on {ends:%Y-%m-%d %H:%M} UTC.",
                 "Renew them, and say at the location until when the new ones are valid.",
             )
-        return ok(f"{location} takes the keys.")
+        only = " They only read, as was said of it." if location.is_read_only else ""
+        return ok(f"{location} takes the keys.{only}")
 
 
 class ClocksAgree:
@@ -280,7 +302,7 @@ class WeatherGood:
             return unknown(f"{location} was not probed of late.", _LOOK_AT_STORAGE)
         if all(each.error for each in fresh):
             return unknown(f"{location} answers nothing ({fresh[0].error}).", _LOOK_AT_STORAGE)
-        windows = windows_of([location.pk], at=subject.at)[location.pk]
+        windows = subject.around.windows(location.pk)
         if not windows:
             return ok(f"{location} gives the same at all hours, as far as is known.")
         words = f"{location} gives less {'; '.join(window.words for window in windows)}."

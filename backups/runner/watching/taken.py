@@ -92,7 +92,7 @@ class ScheduleKept:
                 "Set a schedule in the database's policy.",
             )
         since = max(policy.created_at, subject.at - timedelta(days=35))
-        since = max(since, _changed_at(policy, _SCHEDULES))
+        since = max(since, _changed_at(subject, policy, _SCHEDULES))
         due, missed = _due_and_missed(subject, policy, since)
         if unsure := unread(subject):
             return unsure
@@ -101,26 +101,21 @@ class ScheduleKept:
         window = [moment for moment in missed if _in_window(policy, moment)]
         missed = [moment for moment in missed if moment not in window]
         if not missed:
-            return ok(
-                f"All {len(due)} backups that were last due were taken"
-                + (f", {len(window)} left out in a maintenance window." if window else "."),
-                due=len(due),
-            )
+            return ok(_taken(len(due), in_window=len(window)), due=len(due))
         skipped = _skipped(subject, missed)
         if len(skipped) == len(missed):
             return warning(
-                f"{len(missed)} of the {len(due)} backups that were last due were left out: "
-                f"another was at work, last on {missed[-1]:%Y-%m-%d %H:%M} UTC.",
+                f"{_of_all(len(missed), len(due))} left out: another was at work, last on "
+                f"{missed[-1]:%Y-%m-%d %H:%M} UTC.",
                 "See why backups take so long, or plan them further apart.",
                 due=len(due),
                 skipped=len(skipped),
             )
         newest = missed[-1] == due[-1]
         found = critical if newest and len(missed) > 1 else warning
-        were = "was" if len(missed) == 1 else "were"
+        last = "the last one of" if len(missed) > 1 else "on"
         return found(
-            f"{len(missed)} of the {len(due)} backups that were last due {were} not taken, the "
-            f"last one of {missed[-1]:%Y-%m-%d %H:%M} UTC.",
+            f"{_of_all(len(missed), len(due))} not taken, {last} {missed[-1]:%Y-%m-%d %H:%M} UTC.",
             "Look at the backups that were asked for and why they failed; see that the beat and a "
             "worker run.",
             due=len(due),
@@ -131,10 +126,26 @@ class ScheduleKept:
 _SCHEDULES = ["full_schedule", "incremental_schedule", "tz"]
 
 
-def _changed_at(policy: BackupPolicy, fields: Sequence[str]) -> datetime:
+def _taken(due: int, *, in_window: int) -> str:
+    """Say that nothing was missed of so many backups that were due."""
+    left_out = f"{in_window} left out in a maintenance window"
+    if due == 1:
+        one = "The one backup that was last due was"
+        return f"{one} left out in a maintenance window." if in_window else f"{one} taken."
+    return f"All {due} backups that were last due were taken{f', {left_out}' * bool(in_window)}."
+
+
+def _of_all(some: int, due: int) -> str:
+    """Name so many of the backups that were due, up to the verb."""
+    if due == 1:
+        return "The one backup that was last due was"
+    return f"{some} of the {due} backups that were last due {'was' if some == 1 else 'were'}"
+
+
+def _changed_at(subject: Subject, policy: BackupPolicy, fields: Sequence[str]) -> datetime:
     """Return when one of these was last decided otherwise; the policy's beginning if never."""
-    change = policy.changes.filter(changes__has_any_keys=list(fields)).first()
-    return change.at if change is not None else policy.created_at
+    changed = (each.at for each in subject.policy_changes if any(f in each.changes for f in fields))
+    return next(changed, policy.created_at)
 
 
 def _due_and_missed(
@@ -307,7 +318,7 @@ class Retention:
             return unknown("There is no full backup to look at.", "Take one.")
         lacking = [*_gone_early(subject, policy), *_short_reach(subject, policy)]
         fulls = _fulls_kept(subject)
-        if policy.keep_fulls and fulls < _should_have(policy, subject.at):
+        if policy.keep_fulls and fulls < _should_have(subject, policy):
             lacking.append(
                 f"{fulls} full {'one is' if fulls == 1 else 'ones are'} there, where "
                 f"{policy.keep_fulls} {'was' if policy.keep_fulls == 1 else 'were'} decided"
@@ -330,7 +341,7 @@ def _gone_early(subject: Subject, policy: BackupPolicy) -> Iterator[str]:
         is_finished=True, vanished_at__isnull=False, ended_at__gt=subject.at - policy.keep_for
     )
     # Those that went while less was decided went rightly.
-    since = _changed_at(policy, ["keep_for"])
+    since = _changed_at(subject, policy, ["keep_for"])
     gone = list(rows.filter(vanished_at__gte=since).order_by("-ended_at")[: NAMED + 1])
     if gone:
         names = ", ".join(each.label for each in gone[:NAMED])
@@ -339,7 +350,7 @@ def _gone_early(subject: Subject, policy: BackupPolicy) -> Iterator[str]:
 
 def _short_reach(subject: Subject, policy: BackupPolicy) -> Iterator[str]:
     """Say how far back what can be restored reaches, if that is less than it should by now."""
-    age = subject.at - _changed_at(policy, ["keep_for"])
+    age = subject.at - _changed_at(subject, policy, ["keep_for"])
     wanted = min(policy.keep_for or timedelta(), age)
     earliest = subject.database.earliest_restorable_at
     if wanted and (earliest is None or subject.at - earliest < wanted - _slack(subject, policy)):
@@ -362,7 +373,7 @@ def _fulls_kept(subject: Subject) -> int:
     return rows.exclude(kind=BackupKind.INCREMENTAL).count()
 
 
-def _should_have(policy: BackupPolicy, at: datetime) -> int:
+def _should_have(subject: Subject, policy: BackupPolicy) -> int:
     """Return how many full backups there can be by now since that was decided."""
     if policy.keep_fulls is None or not policy.full_schedule:
         # Nobody knows how many were ever taken.
@@ -370,7 +381,7 @@ def _should_have(policy: BackupPolicy, at: datetime) -> int:
     due = schedules.moments(
         policy.full_schedule,
         policy.tz,
-        after=_changed_at(policy, ["keep_fulls", "full_schedule"]),
-        before=at - 2 * PATIENCE,
+        after=_changed_at(subject, policy, ["keep_fulls", "full_schedule"]),
+        before=subject.at - 2 * PATIENCE,
     )
     return sum(1 for _moment in islice(due, policy.keep_fulls))

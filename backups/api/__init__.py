@@ -1,0 +1,1 @@
+"""Backups for programs at the desk: parse, one operation, say what happened."""
