@@ -89,6 +89,11 @@ app.conf.beat_schedule = {
         "schedule": 30,
         "options": {"expires": 30},
     },
+    "look after standbys": {
+        "task": "backups.tasks.tend_standbys",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "forecast what a loss would cost": {
         "task": "backups.tasks.forecast_losses",
         "schedule": 60,
@@ -106,6 +111,11 @@ app.conf.beat_schedule = {
     },
     "look for saturation windows": {
         "task": "backups.tasks.look_for_windows",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
+    "let go of old history": {
+        "task": "backups.tasks.thin_history",
         "schedule": 3600,
         "options": {"expires": 3600},
     },

@@ -1,9 +1,10 @@
 """Every address that Django answers. Public addresses are answered before it: config/wsgi.py."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
+from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.views import SignIn
 from config.health import health
 from config.metrics import expose
 from incidents.api.alerts import take_alerts
@@ -15,13 +16,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health, name="health"),
     path("metrics", expose, name="metrics"),
     path("api/desk/v1/", include("incidents.api.urls")),
+    path("api/desk/v1/", include("backups.api.urls")),
     # With and without the last slash: a redirect would lose what was posted.
     path("api/alerts/", take_alerts, name="alerts-take"),
     path("api/alerts/<str:token>/", take_alerts, name="alerts-take"),
     path("api/alerts", take_alerts),
     path("api/alerts/<str:token>", take_alerts),
-    path("desk/login/", auth.LoginView.as_view(), name="desk-login"),
-    path("desk/logout/", auth.LogoutView.as_view(), name="desk-logout"),
+    path("desk/login/", SignIn.as_view(), name="desk-login"),
+    path("desk/logout/", LogoutView.as_view(), name="desk-logout"),
     path("desk/admin/", admin.site.urls),
     path("desk/", include("incidents.urls")),
     path("desk/", include("backups.urls")),

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from datetime import datetime
 
 from django.db import connections
 from django.utils import timezone
@@ -19,15 +20,18 @@ def start() -> threading.Thread:
 
     Every web process does; the database says which one tells.
     """
-    thread = threading.Thread(target=_watch, name="watchdog", daemon=True)
+    thread = threading.Thread(target=_watch, args=(timezone.now(),), name="watchdog", daemon=True)
     thread.start()
     return thread
 
 
-def look() -> bool:
-    """Tell staff if no worker was heard for long; whether they were told now. Never fails."""
+def look(since: datetime | None = None) -> bool:
+    """Tell staff if no worker was heard for long; whether they were told now. Never fails.
+
+    ``since`` is when the watch began: a beat that never ran is missed from then on.
+    """
     try:
-        return runner.tell_silence(at=timezone.now())
+        return runner.tell_silence(at=timezone.now(), since=since)
     except Exception:
         # Without a database nothing can be known; the next look may.
         logger.warning("the watchdog could not look", exc_info=True)
@@ -36,7 +40,7 @@ def look() -> bool:
         connections.close_all()
 
 
-def _watch() -> None:
+def _watch(since: datetime) -> None:
     while True:
         time.sleep(EVERY_SECONDS)
-        look()
+        look(since)

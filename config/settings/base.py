@@ -131,6 +131,7 @@ CONTENT_SECURITY_POLICY = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "config.outdated.refuse_form"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # The public page takes no cookie; the desk's stay at the desk.
@@ -145,6 +146,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 # Copies and readings are long and never urgent: a worker of their own keeps them from the others.
 CELERY_TASK_ROUTES = {
     "backups.tasks.advance_copy": {"queue": "copies"},
+    "backups.tasks.advance_manifest": {"queue": "copies"},
     "backups.tasks.read_content": {"queue": "copies"},
     "backups.tasks.advance_*": {"queue": "restores"},
 }
