@@ -71,6 +71,44 @@
     fold.addEventListener("toggle", say);
   }
 
+  // What is folded away stays as its reader left it, and is open where it is gone to.
+  const FOLD = "fold:";
+  const folds = document.querySelectorAll("details[data-fold]");
+  const recall = (name) => {
+    try {
+      return window.localStorage.getItem(FOLD + name);
+    } catch {
+      return null;
+    }
+  };
+  for (const fold of folds) {
+    const known = recall(fold.dataset.fold);
+    if (known && !fold.querySelector(".errorlist")) fold.open = known === "open";
+    fold.querySelector(":scope > summary").addEventListener("click", () => {
+      try {
+        window.localStorage.setItem(FOLD + fold.dataset.fold, fold.open ? "closed" : "open");
+      } catch {
+        // It opens and closes all the same.
+      }
+    });
+  }
+
+  const reveal = () => {
+    const target = window.location.hash && document.getElementById(window.location.hash.slice(1));
+    const fold = target && target.closest(".fold-away");
+    if (!fold || fold.open) return;
+    fold.open = true;
+    target.scrollIntoView();
+  };
+  if (document.querySelector(".fold-away")) {
+    reveal();
+    window.addEventListener("hashchange", reveal);
+    // Gone to once more, the address stays the same.
+    document.addEventListener("click", (event) => {
+      if (event.target.closest?.("a[href^='#']")) window.setTimeout(reveal);
+    });
+  }
+
   // What came of a deed stays in sight until it is closed, or another page is shown.
   for (const close of document.querySelectorAll("[data-closes]")) {
     close.hidden = false;
@@ -91,7 +129,16 @@
   };
 
   document.addEventListener("htmx:sendError", lost);
-  document.addEventListener("htmx:responseError", lost);
+  document.addEventListener("htmx:responseError", (event) => {
+    const again = event.detail.xhr.getResponseHeader("X-Load-Again");
+    if (again === null) {
+      lost();
+      return;
+    }
+    const outdated = document.getElementById("outdated");
+    outdated.querySelector("a").href = again;
+    outdated.hidden = false;
+  });
   document.addEventListener("htmx:timeout", lost);
 
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -68,6 +68,8 @@
       (field) =>
         field.name &&
         field.matches("input, textarea, select") &&
+        // What a script keeps by itself: see line.js.
+        !("keptApart" in field.dataset) &&
         !["hidden", "password", "file", "submit", "button"].includes(field.type),
     );
   const isBox = (field) => field.type === "checkbox" || field.type === "radio";
@@ -83,7 +85,8 @@
   // In which zone its times are typed: in another one they would mean something else.
   const zone = (form) => form.elements.namedItem("in_zone")?.value;
   const nameOf = (form) => PREFIX + form.dataset.keep;
-  const key = (field) => (field.type === "radio" ? `${field.name}=${field.value}` : field.name);
+  // Of several boxes of one name, each has a value of its own.
+  const key = (field) => (isBox(field) && field.value !== "on" ? `${field.name}=${field.value}` : field.name);
 
   const storeOf = (form) => ("keepBriefly" in form.dataset ? brief : lasting);
   const read = (form) => {
@@ -94,17 +97,59 @@
     }
   };
   const drop = (name) => stores.forEach((store) => store.removeItem(name));
+  // Beside its fields, a form may have more that is kept, each piece under a name behind its own.
+  const apart = (form, name) => `${nameOf(form)}:${name}`;
+  const isOf = (form, name) => name === nameOf(form) || name.startsWith(apart(form, ""));
   // What became private after it was typed goes with its tab, too.
   const move = (form) => {
-    const name = nameOf(form);
-    const kept = lasting.getItem(name);
-    if (storeOf(form) !== brief || kept === null) return;
-    lasting.removeItem(name);
-    try {
-      if (brief.getItem(name) === null) brief.setItem(name, kept);
-    } catch {
-      // A full store keeps what it has.
+    if (storeOf(form) !== brief) return;
+    for (const name of Object.keys(lasting).filter((each) => isOf(form, each))) {
+      const kept = lasting.getItem(name);
+      lasting.removeItem(name);
+      try {
+        if (brief.getItem(name) === null) brief.setItem(name, kept);
+      } catch {
+        // A full store keeps what it has.
+      }
     }
+  };
+
+  // Pieces of their own, for other scripts: each is an object with the moment at which it was kept.
+  window.kept = {
+    put(form, name, piece) {
+      if (isOver) return;
+      try {
+        storeOf(form).setItem(apart(form, name), JSON.stringify({ at: Date.now(), ...piece }));
+      } catch {
+        // A full store keeps what it has.
+      }
+    },
+    drop(form, name) {
+      drop(apart(form, name));
+    },
+    // The oldest first; what is too old, or no such piece, goes.
+    all(form) {
+      const store = storeOf(form);
+      const found = [];
+      for (const name of Object.keys(store).filter((each) => each.startsWith(apart(form, "")))) {
+        let piece = null;
+        try {
+          piece = JSON.parse(store.getItem(name));
+        } catch {
+          // It is dropped below.
+        }
+        if (piece && Date.now() - piece.at <= OLD) found.push(piece);
+        else store.removeItem(name);
+      }
+      return found.sort((one, other) => one.at - other.at);
+    },
+    // Somebody has dealt with a piece in another tab.
+    onDrop(form, deed) {
+      window.addEventListener("storage", (event) => {
+        if (event.newValue !== null || !event.key?.startsWith(apart(form, ""))) return;
+        deed(event.key.slice(apart(form, "").length));
+      });
+    },
   };
 
   // What was kept once stays so: a form that is shown again begins with what was typed before.
@@ -187,6 +232,13 @@
   const isSignIn = window.location.pathname.startsWith("/desk/login");
   if (mark && travel?.redirectCount > 0 && !isSignIn && Math.abs(performance.timeOrigin - mark.at) < AT_ONCE) {
     drop(mark.name);
+  }
+
+  // The page behind a form that was not taken says that its words are still here.
+  const says = document.querySelector("[data-says-kept]");
+  if (says && mark && stores.some((store) => store.getItem(mark.name) !== null)) {
+    says.hidden = false;
+    document.querySelector("[data-unless-kept]")?.removeAttribute("open");
   }
 
   const forms = [...document.querySelectorAll("form[data-keep]")];
