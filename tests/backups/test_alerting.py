@@ -1,11 +1,12 @@
 """Alerts: told once, again, higher up, when over; folded, silenced, acknowledged."""
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from backups import runner
+from backups import operations, runner
 from backups.models import (
     AlertRule,
     BackupAlert,
@@ -20,9 +21,9 @@ from backups.models import (
 from backups.runner.alerting import following
 from incidents.models import Incident, NoticeChannel
 from incidents.values import Severity, Visibility
-from notifications.models import Channel, Delivery
+from notifications.models import Channel, Delivery, DeliveryState
 from tests.backups.factories import DatabaseFactory
-from tests.factories import HOUR, NOON
+from tests.factories import HOUR, NOON, ResponderFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +73,7 @@ class TestTelling:
 
         [delivery] = Delivery.objects.all()
         assert delivery.recipient == "backups@example.org"
-        assert delivery.subject == (f"[SEV3] {check.database}: Last full backup is fresh enough")
+        assert delivery.subject == f"[SEV3] {check.database}: no full backup is fresh enough"
         assert "There is none." in delivery.body
         assert "Take one." in delivery.body
         assert "/desk/" in delivery.body
@@ -124,13 +125,13 @@ class TestTelling:
         check = found()
         runner.follow_findings(at=NOON)
 
-        BackupCheck.objects.update(state=CheckState.OK, advice="")
+        BackupCheck.objects.update(state=CheckState.OK, advice="", looked_at=NOON + HOUR)
         runner.follow_findings(at=NOON + HOUR)
         BackupCheck.objects.update(state=CheckState.CRITICAL, since_at=NOON, advice="Take one.")
         runner.follow_findings(at=NOON + 2 * HOUR)
 
         first, over, anew = subjects()
-        assert over == f"Over: Last full backup is fresh enough of {check.database}"
+        assert over == f"Over: {check.database}: no full backup is fresh enough"
         assert anew == first
         assert BackupAlert.objects.filter(closed_at=NOON + HOUR).count() == 1
 
@@ -146,7 +147,7 @@ class TestTelling:
         runner.follow_findings(at=NOON + HOUR)
         runner.follow_findings(at=NOON + HOUR + 10 * MINUTE)
 
-        told = f"{check.database}: Last full backup is fresh enough"
+        told = f"{check.database}: no full backup is fresh enough"
         assert subjects() == [f"[SEV4] {told}", f"[SEV2] {told}"]
         assert BackupAlert.objects.get(closed_at=None).rule.name == "grave"
 
@@ -162,6 +163,19 @@ class TestTelling:
         assert "30 findings in 30 databases" in delivery.subject
         assert "And 18 more." in delivery.body
         assert BackupAlert.objects.filter(closed_at=None).count() == 30
+
+    def test_of_a_storm_the_gravest_is_named(self) -> None:
+        rule(states=[CheckState.WARNING, CheckState.CRITICAL])
+        room()
+        for _number in range(30):
+            found(state=CheckState.WARNING)
+        grave = found()
+
+        runner.follow_findings(at=NOON)
+
+        [delivery] = Delivery.objects.all()
+        assert delivery.subject.endswith("31 findings in 31 databases, 1 of them critical")
+        assert delivery.body.startswith(f"{grave.database}: ")
 
     def test_rooms_hear_by_severity_where_a_rule_names_none(self) -> None:
         rule(severity=Severity.SEV3)
@@ -200,6 +214,28 @@ class TestTurns:
         alert = BackupAlert.objects.get()
         assert (alert.closed_at, alert.state) == (None, CheckState.CRITICAL)
         assert len(subjects()) == 1
+
+    def test_what_can_be_looked_at_every_other_time_is_told_all_the_same(self) -> None:
+        rule(lasts=5 * MINUTE)
+        room()
+        check = found(state=CheckState.OK)
+        states = itertools.cycle([CheckState.CRITICAL, CheckState.UNKNOWN])
+        for minutes in range(0, 10, 2):
+            turn(check, next(states), at=NOON + minutes * MINUTE)
+            runner.follow_findings(at=NOON + minutes * MINUTE)
+
+        assert len(subjects()) == 1
+
+    def test_what_nobody_looks_at_any_more_is_not_known_to_be_well(self) -> None:
+        rule(states=[CheckState.UNKNOWN], lasts=HOUR)
+        room()
+        found(state=CheckState.OK)
+
+        runner.follow_findings(at=NOON + 59 * MINUTE)
+        assert subjects() == []
+        runner.follow_findings(at=NOON + HOUR)
+
+        assert "Nobody has looked for 1 h 00 min" in Delivery.objects.get().body
 
     def test_one_that_is_well_for_a_minute_is_not_told_at_each_turn(self) -> None:
         rule()
@@ -397,8 +433,78 @@ class TestRules:
         incident = Incident.objects.get()
         assert incident.visibility == Visibility.INTERNAL
         assert incident.severity == Severity.SEV2
-        assert str(check.database) in incident.title
+        assert incident.title == f"{check.database}: no full backup is fresh enough"
         assert set(BackupAlert.objects.values_list("incident", flat=True)) == {incident.pk}
+
+
+class TestTitles:
+    @pytest.mark.parametrize("name", BackupCheckName)
+    def test_never_read_as_if_all_were_well(self, name: BackupCheckName) -> None:
+        bad = {name.called(CheckState.CRITICAL), name.called(CheckState.WARNING)}
+
+        assert str(name.label) not in bad
+        assert name.called(CheckState.UNKNOWN).startswith("not known: ")
+        assert name.called(CheckState.OK) == str(name.label)
+
+    def test_of_messages_say_what_is_wrong(self) -> None:
+        rule()
+        room()
+        shop = DatabaseFactory.create(name="shop")
+        found(shop, BackupCheckName.DRILL)
+        runner.follow_findings(at=NOON)
+        found(shop, BackupCheckName.OBJECTS)
+        runner.follow_findings(at=NOON + MINUTE)
+
+        assert subjects() == [
+            "[SEV3] shop: the last drill failed",
+            "[SEV3] shop: an object is missing or changed",
+        ]
+
+
+class TestOneFindingOfSeveralRules:
+    def test_is_told_by_none_once_somebody_knows(self) -> None:
+        rule(remind_every=HOUR)
+        rule(name="later", lasts=HOUR)
+        room()
+        check = found()
+        runner.follow_findings(at=NOON)
+
+        _known(BackupAlert.objects.get())
+        runner.follow_findings(at=NOON + 2 * HOUR)
+
+        assert len(subjects()) == 1
+        late = BackupAlert.objects.get(rule__name="later")
+        assert late.database == check.database
+        assert late.acknowledged_by == BackupAlert.objects.get(rule__name="grave").acknowledged_by
+
+    def test_is_known_to_all_rules_that_have_told_of_it(self) -> None:
+        rule(remind_every=HOUR)
+        rule(name="own", remind_every=HOUR)
+        room()
+        found()
+        runner.follow_findings(at=NOON)
+
+        _known(BackupAlert.objects.filter(rule__name="own").get())
+        runner.follow_findings(at=NOON + 2 * HOUR)
+
+        assert len(subjects()) == 2
+
+    def test_is_told_all_the_same_when_it_is_graver(self) -> None:
+        rule(name="lasting", states=[CheckState.WARNING])
+        rule()
+        room()
+        check = found(state=CheckState.WARNING)
+        runner.follow_findings(at=NOON)
+
+        _known(BackupAlert.objects.get())
+        BackupCheck.objects.filter(pk=check.pk).update(state=CheckState.CRITICAL)
+        runner.follow_findings(at=NOON + MINUTE)
+
+        assert len(subjects()) == 2
+
+
+def _known(alert: BackupAlert) -> None:
+    operations.acknowledge_alert(alert_id=alert.pk, by=ResponderFactory.create(), at=NOON)
 
 
 class TestPulse:
@@ -417,6 +523,58 @@ class TestPulse:
         runner.beat(at=NOON + HOUR)
         assert Heartbeat.objects.get().silence_told_at is None
         assert [each.startswith("Over") for each in subjects()] == [False, True]
+
+    def test_that_never_came_is_missed_from_when_somebody_watches(
+        self, mailoutbox: list[Any]
+    ) -> None:
+        room()
+
+        assert not runner.tell_silence(at=NOON + 4 * MINUTE, since=NOON)
+        assert runner.tell_silence(at=NOON + 6 * MINUTE, since=NOON)
+        assert len(mailoutbox) == 1
+
+    def test_that_stopped_before_there_was_a_room_is_told_to_the_first_one(self) -> None:
+        runner.beat(at=NOON)
+        assert not runner.tell_silence(at=NOON + 6 * MINUTE)
+
+        room()
+
+        assert runner.tell_silence(at=NOON + 7 * MINUTE)
+
+    def test_that_has_stopped_sends_no_message_so_the_watch_does(
+        self, mailoutbox: list[Any]
+    ) -> None:
+        room()
+        runner.beat(at=NOON)
+        runner.tell_silence(at=NOON + 6 * MINUTE)
+        # It did not get through at first, or another message waits.
+        Delivery.objects.update(state=DeliveryState.QUEUED, sent_at=None)
+
+        runner.tell_silence(at=NOON + 7 * MINUTE)
+
+        assert len(mailoutbox) == 2
+
+    def test_is_not_sent_while_no_check_looks(self) -> None:
+        check = found()
+        Database.objects.update(registered_at=NOON - HOUR)
+        runner.beat(at=NOON)
+        Heartbeat.objects.update(url="http://127.0.0.1:9/secret-path")
+
+        runner.send_heartbeat(at=NOON)
+        assert not Heartbeat.objects.get().last_error.startswith("Not sent")
+        runner.send_heartbeat(at=NOON + HOUR)
+        assert Heartbeat.objects.get().last_error.startswith("Not sent: no check")
+        BackupCheck.objects.filter(pk=check.pk).update(looked_at=NOON + HOUR)
+        runner.send_heartbeat(at=NOON + HOUR)
+        assert not Heartbeat.objects.get().last_error.startswith("Not sent")
+
+    def test_is_not_held_up_by_a_clock_that_ran_ahead(self) -> None:
+        runner.beat(at=NOON)
+        Heartbeat.objects.update(url="http://127.0.0.1:9/secret-path", sent_at=NOON + 24 * HOUR)
+
+        runner.send_heartbeat(at=NOON)
+
+        assert Heartbeat.objects.get().failed_at == NOON
 
     def test_of_an_address_that_does_not_answer_is_told_at_the_desk_and_tried_again(self) -> None:
         runner.beat(at=NOON)

@@ -61,7 +61,7 @@ class TestAlerts:
 
     def test_that_is_over_cannot_be_taken(self, admin_client: Client) -> None:
         alert = opened()
-        BackupCheck.objects.update(state=CheckState.OK)
+        BackupCheck.objects.update(state=CheckState.OK, looked_at=NOON + HOUR)
         runner.follow_findings(at=NOON + HOUR)
 
         page = admin_client.post(f"/desk/backups/alerts/{alert.pk}/known/", follow=True)

@@ -359,6 +359,42 @@ class TestCommands:
         call_command("remove_check", "tours", "sum")
         assert not database.checks.exists()
 
+    @pytest.mark.parametrize("sql", ["selec 1", "drop table orders", "select 1 +", "select 1, 2"])
+    def test_what_is_no_question_is_not_added(self, database: Database, sql: str) -> None:
+        with pytest.raises(CommandError, match="one SELECT or WITH"):
+            call_command("add_check", "tours", "sum", sql)
+
+        assert not database.checks.exists()
+
+    def test_what_nobody_could_read_is_added_with_a_warning(
+        self, database: Database, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Database.objects.filter(pk=database.pk).update(port=9)
+
+        call_command("add_check", "tours", "sum", "select 1")
+
+        assert "It was not read" in capsys.readouterr().err
+        assert database.checks.count() == 1
+
+    def test_a_failure_is_no_success_and_who_is_asked_is_said(
+        self,
+        database: Database,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        check_of(database, sql="select false")
+        monkeypatch.setattr(operations.checks, "TRIED", 1)
+        Tenant.objects.create(
+            database=database, name="later", public_code="z", priority=9999, registered_at=NOON
+        )
+
+        with pytest.raises(CommandError, match="1 failed"):
+            call_command("try_checks", "tours")
+
+        said = capsys.readouterr().out
+        assert "has notes is asked of 1 of 2 tenants" in said
+        assert "FAILED has notes, customer-acme" in said
+
     def test_names_what_it_does_not_know(self, database: Database) -> None:
         with pytest.raises(CommandError, match="no tenant named 'nobody'"):
             call_command("add_check", "tours", "sum", "select 1", tenant="nobody")

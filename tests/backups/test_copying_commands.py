@@ -4,8 +4,10 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from backups.models import CopyJob
 from tests.backups.archives import BACKUP, Archive
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +40,9 @@ class TestTheCommands:
 
         call_command("migrate_backups", "orders", "attic", "--wait", stdout=out)
         call_command("migrate_backups", "orders", "attic", "--switch", stdout=out)
+        with pytest.raises(CommandError, match="Nobody has looked"):
+            call_command("migrate_backups", "orders", "attic", "--finish", stdout=out)
+        CopyJob.objects.update(heartbeat_at=timezone.now())
         call_command("migrate_backups", "orders", "attic", "--finish", stdout=out)
 
         assert "Ready to switch" in out.getvalue()

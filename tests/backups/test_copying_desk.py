@@ -1,5 +1,6 @@
 """The desk's page of copies and moves."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,6 @@ from django.utils import timezone
 from backups.models import CopyJob, CopyKind, CopyPhase, JobState, ReplicaState
 from tests.backups.archives import Archive
 from tests.backups.factories import DatabaseFactory, StorageLocationFactory
-from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
 
@@ -103,11 +103,12 @@ def test_a_move_is_switched_by_typing_the_name_and_ended(
         state=JobState.PAUSED, phase=CopyPhase.SWITCH,
     )  # fmt: skip
     ReplicaState.objects.create(
-        database=archive.database, location=archive.second, compared_at=NOON
+        database=archive.database, location=archive.second, compared_at=timezone.now()
     )
     address = f"/desk/copies/{job.pk}/switch/"
     page = admin_client.get(address).content.decode()
-    assert "barman-cloud-wal-archive" in page
+    # As postgresql.conf takes it: in quotes.
+    assert re.search("archive_command = &#x27;.*barman-cloud-wal-archive.*%p&#x27;<", page)
     assert archive.credentials.secret_key not in page
 
     wrong = admin_client.post(address, {"typed": "cellar"})
@@ -117,6 +118,8 @@ def test_a_move_is_switched_by_typing_the_name_and_ended(
     assert "attic is its place now" in right.content.decode()
     archive.database.refresh_from_db()
     assert archive.database.storage == archive.second
+    # Once it was compared since.
+    CopyJob.objects.update(heartbeat_at=timezone.now())
     ended = admin_client.post(f"/desk/copies/{job.pk}/end/", follow=True)
     assert "Nothing in it was deleted" in ended.content.decode()
 

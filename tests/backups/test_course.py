@@ -81,12 +81,22 @@ class TestPausing:
         job.refresh_from_db()
         assert (job.state, job.pause_at) == (JobState.QUEUED, None)
 
-    def test_keeps_the_promise_of_a_next_update(self, incident: Incident) -> None:
+    @pytest.mark.parametrize(
+        ("ends_after", "words"),
+        [
+            (None, "We will say here when it does."),
+            (timedelta(days=1), "It is planned to go on at 13 January 12:00 UTC."),
+        ],
+    )
+    def test_keeps_the_promise_of_a_next_update_and_names_its_end(
+        self, incident: Incident, ends_after: timedelta | None, words: str
+    ) -> None:
         post_status_update(
             incident_id=incident.pk, body="On it.", phase=Phase.IDENTIFIED, at=NOON, author=None
         )
         job = RestoreJobFactory.create(incident=incident, heartbeat_at=NOON)
-        operations.pause_restore(restore_id=job.pk, at=NOON)
+        ends_at = NOON + ends_after if ends_after else None
+        operations.pause_restore(restore_id=job.pk, at=NOON, ends_at=ends_at)
         promise = incident.promises.get()
         assert promise.due_at is not None
 
@@ -94,6 +104,7 @@ class TestPausing:
 
         (update,) = StatusUpdate.objects.filter(incident=incident, author_label="Database restore")
         assert "is paused for now" in update.body
+        assert update.body.endswith(words)
 
     @pytest.mark.parametrize("state", [JobState.FAILED, JobState.SUCCEEDED, JobState.PAUSED])
     def test_is_for_work_that_goes_on(self, state: JobState) -> None:

@@ -1,7 +1,7 @@
 """Drills: real restores that are verified, timed, judged and taken away again."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from backups.models import (
     RestoreJob,
     RestoreStep,
 )
+from backups.options import Facts
 from backups.runner import drills
 from config.embedded.fault_proxy import FaultProxy
 from incidents.models import Incident
@@ -334,6 +335,31 @@ class TestSchedule:
             )
         Drill.objects.update(state=DrillState.PASSED, ended_at=NOON)
         assert len(runner.begin_due_drills(at=NOON)) == 1
+
+    def test_a_clock_that_ran_ahead_and_came_back_costs_no_drill(self) -> None:
+        policy = self.policy(drill_due_at=NOON + timedelta(days=400))
+
+        runner.begin_due_drills(at=NOON)
+
+        policy.refresh_from_db()
+        assert policy.drill_due_at is not None
+        assert policy.drill_due_at <= NOON + timedelta(days=7)
+
+    def test_one_that_stumbles_keeps_no_other_from_its_drill(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bad, good = self.policy(), self.policy()
+
+        def stumble(*, database_id: int, at: datetime) -> Facts:
+            if database_id == bad.database_id:
+                raise ZeroDivisionError
+            return runner.read_facts(database_id=database_id, at=at)
+
+        monkeypatch.setattr(drills, "read_facts", stumble)
+
+        runner.begin_due_drills(at=NOON)
+
+        assert Drill.objects.get().database == good.database
 
     def test_one_schedule_that_cannot_be_read_keeps_no_other_from_its_drill(self) -> None:
         self.policy(drill_schedule="no schedule")

@@ -54,6 +54,8 @@ class TestAFailedRestore:
 
         assert (job.state, job.failure_code) == (JobState.FAILED, "credentials-refused")
         assert "resume" in job.failure_advice
+        assert f"{rooms.database.storage.name} (keys of file:{keys})" in job.failure_advice
+        assert "nothing-known" not in job.failure_advice
         assert not Path(rooms.target.data_dir).exists()
 
         keys.write_text(right)
@@ -66,6 +68,7 @@ class TestAFailedRestore:
         job = carried(rooms.request())
 
         assert (job.state, job.failure_code) == (JobState.FAILED, "credentials-missing")
+        assert f"{rooms.database.storage.name} at file:{tmp_path}" in job.failure_advice
 
     def test_without_its_bucket_says_so(self, rooms: Rooms) -> None:
         StorageLocation.objects.update(bucket="no-such-bucket-here")

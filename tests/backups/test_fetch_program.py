@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from backups.errors import EngineFailed, StorageUnavailable
+from backups.storage.answers import RegionWrong
 from backups.storage.fetch import MIB
 from backups.storage.manifest import record_manifest
+from backups.storage.program import HOPELESS_KINDS, REFUSED_KINDS, by_hand
 from backups.storage.s3 import Bucket
 from config.embedded.addresses import Addresses
 from config.embedded.faults import Faults
@@ -126,6 +129,17 @@ class TestTheProgram:
         assert program.destination.read_bytes() == CONTENT
         # A death costs what was under way, not what was there.
         assert storage.proxy.total().bytes_down < len(CONTENT) + 3 * 6 * MIB
+
+    @pytest.mark.parametrize(
+        "kind", [*HOPELESS_KINDS, *REFUSED_KINDS, StorageUnavailable, RegionWrong]
+    )
+    def test_speaks_of_the_command_and_not_of_jobs(self, kind: type[EngineFailed]) -> None:
+        said = by_hand(kind("the detail"))
+
+        assert said.endswith("(the detail)")
+        assert "run the same command again" in said.lower()
+        for ours in ("job", "log", "storage location", "of this backup"):
+            assert ours not in said
 
     def test_interrupted_says_how_to_go_on(self, storage: Storage, program: Program) -> None:
         storage.put()

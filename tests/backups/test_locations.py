@@ -181,6 +181,7 @@ class TestAtTheDesk:
         said = {
             "endpoint": MOVED, "region": "eu-central-1", "uses_path_style": "on",
             "credentials_reference": "env:OTHER", "bucket": "backups", "folder": "pg",
+            "tz": "Europe/Berlin", "is_read_only": "on",
         }  # fmt: skip
 
         assert admin_client.post(address, said).status_code == 302
@@ -189,6 +190,10 @@ class TestAtTheDesk:
         assert (location.endpoint, location.region, location.credentials_reference) == (
             MOVED, "eu-central-1", "env:OTHER",
         )  # fmt: skip
+        assert (location.tz, location.is_read_only) == ("Europe/Berlin", True)
+        again = admin_client.post(address, {**said, "tz": "Nowhere/At-all"})
+        assert again.status_code == 422
+        assert "Nowhere/At-all" in again.content.decode()
 
     def test_what_cannot_change_now_is_explained(
         self, admin_client: Client, location: StorageLocation, database: Database
@@ -196,7 +201,7 @@ class TestAtTheDesk:
         RestoreJobFactory.create(database=database)
         said = {
             "endpoint": MOVED, "region": "us-east-1", "credentials_reference": "env:STORAGE",
-            "bucket": "other", "folder": "pg",
+            "bucket": "other", "folder": "pg", "tz": "UTC",
         }  # fmt: skip
 
         answer = admin_client.post(reverse("backups:location-edit", args=[location.pk]), said)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backups import operations, runner
 from backups.models import Backup, JobState, RestoreJob, RestoreStep, StorageMeasurement
-from backups.operations import recovery_options, silent_places
+from backups.operations import recovery_options, unheard_places
 from backups.options import Board, Point, RecoveryOption
 from backups.storage.fetch import MIB
 from config.embedded.fault_proxy import FaultProxy
@@ -84,8 +84,8 @@ def looked(rooms: Rooms) -> Board:
     """Ask the storage and the machine, and return the board."""
     at = timezone.now()
     runner.probe_target(target_id=rooms.target.pk, at=at)
-    silent = silent_places(database_id=rooms.database.pk, at=at)
-    return recovery_options(database_id=rooms.database.pk, at=at, silent_ids=silent)
+    unheard = unheard_places(database_id=rooms.database.pk, at=at)
+    return recovery_options(database_id=rooms.database.pk, at=at, unheard=unheard)
 
 
 def first(board: Board) -> RecoveryOption:
@@ -128,6 +128,30 @@ class TestReading:
         assert first(board).data_until_at == known.data_until_at
         assert {"as-of"} <= {note.code for note in board.notes}
         assert "place-silent" in {risk.code for risk in first(board).risks}
+
+    def test_a_storage_that_refuses_the_keys_is_told_from_one_that_is_silent(
+        self, rooms: Rooms, tmp_path: Path
+    ) -> None:
+        looked(rooms)
+        keys = tmp_path / "keys.json"
+        keys.write_text('{"access_key": "nobody", "secret_key": "nothing-known"}')
+
+        board = looked(rooms)
+
+        assert board.recommended is None
+        (risk,) = [each for each in board.options[0].risks if each.code == "keys-refused"]
+        assert f"{rooms.database.storage.name} refused the keys of file:{keys}" in risk.words
+        assert "nothing-known" not in risk.words
+
+    def test_a_target_where_a_restore_has_stopped_names_it(self, rooms: Rooms) -> None:
+        stopped = rooms.request()
+        RestoreJob.objects.filter(pk=stopped.pk).update(
+            state=JobState.FAILED, failure_code="tool-failed", ended_at=timezone.now()
+        )
+
+        (risk,) = [each for each in first(looked(rooms)).risks if each.code == "target-held"]
+
+        assert str(stopped) in risk.words
 
     def test_a_silent_storage_is_not_waited_for_longer_than_the_budget(
         self, rooms: Rooms, fault_proxy: FaultProxy
@@ -389,5 +413,5 @@ def _carry(restore_id: int) -> None:
 
 def looked_without_probe(rooms: Rooms) -> Board:
     at = timezone.now()
-    silent = silent_places(database_id=rooms.database.pk, at=at)
-    return recovery_options(database_id=rooms.database.pk, at=at, silent_ids=silent)
+    unheard = unheard_places(database_id=rooms.database.pk, at=at)
+    return recovery_options(database_id=rooms.database.pk, at=at, unheard=unheard)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from backups.models import Backup, Database, RecoveryTarget, RestoreJob, StorageLocation, Tenant
 from backups.runner.catalogue import Reading
@@ -81,9 +82,21 @@ class TestText:
         assert "There is no way back that could be offered." in text
 
     def test_names_the_storage_that_does_not_answer(
+        self, database: Database, target: RecoveryTarget, settings: Settings
+    ) -> None:
+        settings.CREDENTIALS = {"NO_SUCH_CREDENTIALS": {"access_key": "a", "secret_key": "s"}}
+
+        assert f"{database.storage.name} did not answer" in said("recovery_options", "shop")
+
+    def test_tells_keys_that_are_not_there_from_silence_and_starts_nothing(
         self, database: Database, target: RecoveryTarget
     ) -> None:
-        assert f"{database.storage.name} did not answer" in said("recovery_options", "shop")
+        text = " ".join(said("recovery_options", "shop").split())
+
+        assert f"There are no keys for {database.storage.name} at settings:NO_SUCH" in text
+        assert "X keys-missing:" in text
+        assert "did not answer" not in text
+        assert "Start it:" not in text
 
     def test_a_database_that_nobody_registered_is_answered_with_those_that_are(
         self, database: Database
@@ -209,7 +222,7 @@ class TestStart:
         [
             ({}, "Say where to"),
             ({"option": "latest-x", "backup": "nightly"}, "Leave the rest out"),
-            ({"option": "latest-x"}, "Look at the options again"),
+            ({"option": "latest-x"}, "There is no option"),
             ({"recovery_target": "standby", "backup": "weekly"}, "Known: nightly"),
             ({"recovery_target": "standby", "source": "attic"}, "no storage location"),
         ],

@@ -1,5 +1,6 @@
 """The desk's board of ways back, the start of one, and the machines to restore to."""
 
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from backups.models import Backup, Database, Estimate, JobState, RecoveryTarget, RestoreJob
@@ -172,9 +174,27 @@ class TestBoard:
         assert "Cannot start" in page
         assert "Start this" not in page
 
-    def test_the_storage_that_does_not_answer_is_named(
+    def test_keys_that_are_not_there_are_named_and_nothing_is_started(
         self, desk: Client, database: Database, target: RecoveryTarget
     ) -> None:
+        answer = desk.post(url("option-look", database.pk), follow=True)
+
+        page = answer.content.decode()
+        assert f"There are no keys for {database.storage.name} at settings:NO_SUCH" in page
+        assert "Start this" not in page
+
+    @pytest.mark.parametrize("said", ["x", "1", ":", "99999999999:a", "1:credentials-refused:b"])
+    def test_an_address_that_says_nonsense_of_places_is_answered(
+        self, desk: Client, database: Database, target: RecoveryTarget, said: str
+    ) -> None:
+        answer = desk.get(url("option-list", database.pk), {"unheard": said})
+
+        assert answer.status_code == HTTPStatus.OK
+
+    def test_the_storage_that_does_not_answer_is_named(
+        self, desk: Client, database: Database, target: RecoveryTarget, settings: Settings
+    ) -> None:
+        settings.CREDENTIALS = {"NO_SUCH_CREDENTIALS": {"access_key": "a", "secret_key": "s"}}
         answer = desk.post(url("option-look", database.pk), follow=True)
 
         page = answer.content.decode()
@@ -274,7 +294,7 @@ class TestStart:
         answer = desk.get(self._address(database, "latest-gone"), follow=True)
 
         assert answer.redirect_chain == [(url("option-list", database.pk), 302)]
-        assert "Look at the options again" in answer.content.decode()
+        assert "There is no option" in answer.content.decode()
 
     def test_over_a_running_cluster_wants_its_directory_typed(
         self, desk: Client, database: Database, target: RecoveryTarget

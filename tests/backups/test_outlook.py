@@ -21,7 +21,7 @@ from backups.models import (
     TenantRestore,
 )
 from backups.runner.history import TENANT_BYTES, history_of
-from backups.runner.outlook import Outlook, came_true
+from backups.runner.outlook import FASTER_AT_MOST, Outlook, came_true
 from backups.steps import Step
 from incidents.calm import Given
 from tests.backups.factories import (
@@ -248,6 +248,21 @@ class TestOutlook:
         given = {going.go(20, a_second=speed, total=60 * GB) for speed in [48e6, 52e6] * 9}
 
         assert len(given) <= 2
+
+    def test_foresees_no_end_that_even_the_best_speed_so_far_cannot_reach(
+        self, job: RestoreJob
+    ) -> None:
+        # Earlier restores were ten times as quick.
+        drill(job)
+        going = Going(job)
+        going.enter(RestorePhase.FETCH)
+
+        going.go(8, a_second=5e6, total=2 * GB)
+
+        last = job.estimates.latest("made_at")
+        assert last.total is not None
+        soonest = (last.total - last.done) / (5e6 * FASTER_AT_MOST)
+        assert (last.low80_at - last.made_at).total_seconds() >= 0.99 * soonest
 
     def test_a_planned_rest_puts_the_end_off(self, job: RestoreJob) -> None:
         drill(job)

@@ -80,6 +80,23 @@ class TestChange:
         policy.refresh_from_db()
         assert policy.full_due_at == NOON + 13 * HOUR
 
+    def test_leaves_alone_what_a_beat_has_just_written(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        changed(database, full_schedule="0 2 * * *")
+        read = queries.policy_of
+
+        def read_before_the_beat(database_id: int) -> BackupPolicy | None:
+            policy = read(database_id)
+            BackupPolicy.objects.update(full_due_at=NOON + 7 * DAY)
+            return policy
+
+        monkeypatch.setattr("backups.operations.policies.queries.policy_of", read_before_the_beat)
+        changed(database, keep_for=30 * DAY)
+
+        policy = BackupPolicy.objects.get()
+        assert (policy.keep_for, policy.full_due_at) == (30 * DAY, NOON + 7 * DAY)
+
     def test_takes_objectives_and_windows_with_it(self, database: Database) -> None:
         window = Window(schedule="0 22 * * 6", lasts=4 * HOUR, reason="indexes are rebuilt")
 
@@ -197,6 +214,25 @@ class TestWorkarounds:
         assert change.action is not None
         assert change.action.incident == incident
         assert "shop" in change.action.text
+
+    def test_that_stumble_do_not_keep_the_others_waiting(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for each in (database, DatabaseFactory.create(name="ledger")):
+            RestoreJobFactory.create(database=each, incident=IncidentFactory.create())
+            self._workaround(each)
+        hang = runner.hang_review
+
+        def stumble(change: PolicyChange, **given: Any) -> ActionItem:
+            if change.policy.database == database:
+                message = "no such table"
+                raise LookupError(message)
+            return hang(change, **given)
+
+        monkeypatch.setattr("backups.runner.reviews.hang_review", stumble)
+
+        assert runner.hang_reviews(at=NOON.replace(month=2, day=1)) == 1
+        assert "ledger" in ActionItem.objects.get().text
 
     def test_without_an_incident_wait_in_the_policy_alone(self, database: Database) -> None:
         self._workaround(database)

@@ -158,6 +158,14 @@ class TestChange:
         assert reason in answer.content.decode()
         assert reason in fragment.content.decode()
 
+    def test_is_where_the_page_goes_to_when_it_is_shown(
+        self, desk: Client, database: Database
+    ) -> None:
+        page = desk.post(address(database), typed(full_schedule_preset="daily")).content.decode()
+
+        assert 'formaction="#effect">Show what it would do' in page
+        assert 'id="effect" role="status" tabindex="-1"' in page
+
     def test_somebody_elses_change_is_not_overwritten(
         self, desk: Client, database: Database
     ) -> None:
@@ -213,7 +221,7 @@ class TestPage:
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:  # fmt: skip
         saved(desk, database, full_schedule_preset="daily")
-        with django_assert_max_num_queries(40) as few:
+        with django_assert_max_num_queries(42) as few:
             desk.get(address(database))
         for days in range(2, 12):
             operations.change_policy(

@@ -311,6 +311,12 @@ class TestItsTime:
 
         assert sent == [location.pk]
 
+    def test_is_not_put_off_by_a_clock_that_ran_ahead(self, location: StorageLocation) -> None:
+        probe_storage(location_id=location.pk, at=NOON + 30 * 24 * HOUR)
+
+        assert due_storages(at=NOON) == [location.pk]
+        assert probe_storage(location_id=location.pk, at=NOON, is_asked_for=True)
+
     def test_comes_once_after_a_day_of_sleep(self, location: StorageLocation) -> None:
         probe_storage(location_id=location.pk, at=NOON)
 
@@ -394,3 +400,14 @@ class TestTheCommand:
             operations.probe_now(location_id=location.pk, at=now + MINUTE)
 
         assert operations.probe_now(location_id=location.pk, at=now + 4 * MINUTE)
+
+
+@pytest.mark.django_db
+def test_a_location_that_is_being_probed_is_no_failure_of_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    StorageLocationFactory.create(probed_at=timezone.now() - timedelta(seconds=5))
+
+    call_command("probe_storage")
+
+    assert "being probed just now" in capsys.readouterr().err

@@ -1,13 +1,15 @@
 """Backups are read where they lie: what is gone, cut or altered is found, and named."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from backups import runner
+from backups import operations, runner
 from backups.errors import StorageUnavailable
 from backups.models import (
     BackupCheckName,
@@ -16,6 +18,7 @@ from backups.models import (
     ObjectReading,
     ReadingState,
 )
+from backups.operations import watching
 from backups.runner import reading
 from backups.runner.watching import CHECKS
 from backups.runner.watching.base import Found, Subject
@@ -103,7 +106,7 @@ class TestDamage:
         assert row(archive, DATA).damaged_from == 4 * 1024 * 1024
         found = check(archive, BackupCheckName.CONTENT)
         assert found.state == CheckState.CRITICAL
-        assert "data.tar from byte 4,194,304 on" in found.words
+        assert "data.tar (damaged from byte 4,194,304 on)" in found.words
 
     def test_before_the_first_reading_is_found_by_the_manifest(self, archive: Archive) -> None:
         archive.flip(DATA, 0)
@@ -264,3 +267,57 @@ class TestABudget:
 
         assert max(counts) < len(archive.contents)
         assert states(archive) == dict.fromkeys(archive.contents, ReadingState.SOUND)
+
+
+class TestALookThatIsAskedFor:
+    @pytest.fixture(autouse=True)
+    def catalogue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # What lies here is no archive that barman could read.
+        monkeypatch.setattr(watching, "sync_backups", lambda **_said: None)
+
+    def test_lists_the_storage_and_says_when(self, archive: Archive) -> None:
+        read(archive)
+        archive.remove(DATA)
+        at = timezone.now()
+
+        (stale,) = operations.check_now(
+            database_id=archive.database.pk, at=at, names=[BackupCheckName.OBJECTS]
+        )
+        operations.list_now(database_id=archive.database.pk, at=at)
+        (found,) = operations.check_now(
+            database_id=archive.database.pk,
+            at=at + timedelta(seconds=1),
+            names=[BackupCheckName.OBJECTS],
+        )
+
+        # Without a listing it goes by the last one, and says so.
+        assert stale.state == CheckState.OK
+        assert stale.source is not None
+        assert stale.source[1] < at
+        assert (found.state, found.source) == (CheckState.CRITICAL, ("storage listed", at))
+        assert "data.tar (missing)" in found.words
+
+    def test_reads_no_content(self, archive: Archive) -> None:
+        operations.list_now(database_id=archive.database.pk, at=timezone.now())
+
+        assert set(states(archive).values()) == {ReadingState.UNREAD}
+
+    def test_of_the_command_says_of_each_check_what_it_goes_by(
+        self, archive: Archive, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit):
+            call_command("check_backups", archive.database.name, "--check", "OBJECTS", "--look")
+
+        assert re.search(r"; storage listed \d{4}-\d\d-\d\d \d\d:\d\d UTC", capsys.readouterr().out)
+
+    def test_that_finds_another_at_it_says_so(self, archive: Archive) -> None:
+        other = connections.create_connection("default")
+        try:
+            with other.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_advisory_lock(%s, %s)", [reading._LOCK, archive.database.pk]
+                )
+            with pytest.raises(operations.BeingListed):
+                operations.list_now(database_id=archive.database.pk, at=timezone.now())
+        finally:
+            other.close()

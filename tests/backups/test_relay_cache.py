@@ -346,6 +346,33 @@ class TestProgram:
         assert content == LARGE, trouble
         assert fetched(fault_proxy, s3_bucket, "large") < len(LARGE) * 1.3
 
+    def test_refuses_a_bucket_that_is_not_there(self, s3_server: Addresses, tmp_path: Path) -> None:
+        with program(s3_server.s3_endpoint, "not-there", tmp_path, s3_server) as (running, lines):
+            _out, said = running.communicate(timeout=20)
+
+        assert lines == ""
+        assert running.returncode == 3
+        assert "does not exist. Correct --source" in said
+        assert "run the same command again" in said
+        assert "job" not in said
+
+    @pytest.mark.parametrize(
+        ("wrong", "code", "words"),
+        [(["--port", "80000"], 2, "give a port"), (["--limit", "1m"], 1, "at least 256 MiB")],
+    )
+    def test_says_once_what_is_wrong(
+        self, wrong: list[str], code: int, words: str, tmp_path: Path
+    ) -> None:
+        source = ["--source", "http://127.0.0.1:9,b", "--folder", str(tmp_path)]
+        ended = subprocess.run(
+            [sys.executable, "-m", "backups.storage.relay", *source, *wrong],
+            cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+        assert ended.returncode == code
+        assert ended.stderr.count(words) == 1
+        assert "Traceback" not in ended.stderr
+
     @pytest.mark.parametrize("wrong", [["--source", "nowhere"], ["--source", "http://x"]])
     def test_says_how_it_is_used(self, wrong: list[str], tmp_path: Path) -> None:
         ended = subprocess.run(

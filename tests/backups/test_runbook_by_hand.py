@@ -31,7 +31,9 @@ from tests.protected import PASSWORD, Protected, Rooms, free_port, rooms_for, ro
 __all__ = ["lives"]
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("initdb", "pg_ctl", "pg_isready", "pg_restore", "psql")
+BARMAN = settings.BARMAN_BIN_DIR
+_OTHER_WAYS = ("Or", "Through a storage that breaks", "It counts")
+PROGRAMS = ("initdb", "pg_controldata", "pg_ctl", "pg_isready", "pg_restore", "psql")
 
 
 @pytest.fixture
@@ -61,16 +63,21 @@ def _pgbackrest() -> str:
     return program or "/bin/false"
 
 
-def _typed(database: Database) -> str:
-    """Return what is typed, step by step: of several ways the first."""
+def _typed(database: Database, *, way: str = "") -> str:
+    """Return what is typed, step by step: of several ways the first, or the one that begins so."""
     row = Database.objects.select_related("storage").get(pk=database.pk)
-    other_ways = ("Or", "Through a storage that breaks", "It counts")
-    return "\n".join(
-        command.text
-        for step in queries.runbook_of(row, at=timezone.now()).by_hand
-        for command in step.commands
-        if not command.when.startswith(other_ways)
-    )
+    typed, late = [], ""
+    for step in queries.runbook_of(row, at=timezone.now()).by_hand:
+        chosen = [each.text for each in step.commands if way and each.when.startswith(way)]
+        if step.code == "hand-log" and chosen:
+            # A line of PostgreSQL's configuration, for when there is one.
+            late = f"cat >> \"$DATA\"/postgresql.auto.conf <<'EOF'\n{chosen[0]}\nEOF"
+            continue
+        usual = [each.text for each in step.commands if not each.when.startswith(_OTHER_WAYS)]
+        typed += chosen or usual
+        if step.code == "hand-replay" and late:
+            typed.insert(-1, late)
+    return "\n".join(typed)
 
 
 def _run(script: str, *, programs: Path) -> None:
@@ -81,17 +88,21 @@ def _run(script: str, *, programs: Path) -> None:
         script = script.replace(mine, f'chown -R {owner} "$DATA" "$ROOM"\n{mine}')
     # The account that the tests run by may not write where Debian's PostgreSQL has its sockets.
     script = script.replace('"-p $PORT"', '"-p $PORT -k /tmp"')
+    # The relay of one way runs on, as it should, until the shell is closed.
+    script = f"trap 'kill ${{RELAY:-}} 2> /dev/null || true' EXIT\n{script}"
     env = {name: value for name, value in os.environ.items() if name != "AWS_ACCESS_KEY_ID"}
+    env["PATH"] = f"{programs}:{BARMAN}:{os.environ['PATH']}"
     ended = subprocess.run(
         ["/bin/bash", "-euo", "pipefail", "-c", script],
-        cwd=ROOT, env=env | {"PATH": f"{programs}:{os.environ['PATH']}"}, capture_output=True,
-        text=True, timeout=300, check=False,
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     log = programs.parent / "work" / "by-hand" / "postgres.log"
     told = log.read_text()[-2000:] if log.exists() else ""
     assert ended.returncode == 0, told + ended.stderr[-2000:] + ended.stdout[-2000:]
     assert "NOT FETCHED" not in ended.stdout
+    assert "NOT UNPACKED" not in ended.stdout
     assert "NOT RESTORED" not in ended.stdout
+    assert "HOLE" not in ended.stdout
 
 
 @pytest.mark.django_db(transaction=True)
@@ -110,9 +121,33 @@ def test_brings_barmans_archive_back_through_a_storage_that_breaks(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("engine", [EngineName.PGBACKREST, EngineName.PG_DUMP])
-def test_brings_back_what_the_other_engines_keep(
-    engine: EngineName, lives: Lives, tmp_path: Path
+def test_stops_at_log_that_is_damaged_and_does_not_open_without_it(
+    rooms: Rooms, tmp_path: Path
+) -> None:
+    begins = 'touch "$DATA"/postgresql.conf'
+    last = "$(ls \"$ROOM\"/wal | grep -E '^[0-9A-F]{24}.gz$' | tail -n 1)"
+    spoil = f'truncate --size=-20 "$ROOM"/wal/"{last}"'
+    script = _typed(rooms.database).replace(begins, f"{spoil}\n{begins}")
+
+    with pytest.raises(AssertionError, match="exit code 255"):
+        _run(script, programs=tmp_path / "bin")
+
+    assert not rooms.postgres.is_running()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("engine", "way"),
+    [
+        (EngineName.BARMAN_CLOUD, ""),
+        (EngineName.BARMAN_CLOUD, "Or"),
+        (EngineName.PGBACKREST, ""),
+        (EngineName.PGBACKREST, "Through a storage that breaks"),
+        (EngineName.PG_DUMP, ""),
+    ],
+)
+def test_brings_back_what_each_engine_keeps(
+    engine: EngineName, way: str, lives: Lives, tmp_path: Path
 ) -> None:
     life = lives.of(engine)
     programs = _programs(tmp_path / "bin", life.cluster.bin_dir)
@@ -123,11 +158,34 @@ def test_brings_back_what_the_other_engines_keep(
     )  # fmt: skip
 
     try:
-        _run(_typed(database), programs=programs)
+        _run(_typed(database, way=way), programs=programs)
         expected = other_lives.rows_of(life.cluster) if life.later_at else life.rows
         assert other_lives.rows_of(restored) == expected
+        with other_lives.connect(restored, other_lives.TENANTS[0]) as connection:
+            assert connection.execute("select count(*) from plans").fetchone() == (100,)
+        # The lost cluster's own are left alone: they may be all that is left of it.
+        links = list((restored.data_dir / "pg_tblspc").iterdir())
+        assert len(links) == (engine != EngineName.PG_DUMP)
+        assert all(tmp_path in link.resolve().parents for link in links)
     finally:
         restored.stop(mode="immediate")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unpacks_into_nothing_that_is_there_already(rooms: Rooms, tmp_path: Path) -> None:
+    data = Path(rooms.target.data_dir)
+    data.mkdir()
+    (data / "postmaster.pid").write_text("of what is left of the lost cluster")
+    steps = queries.runbook_of(rooms.database, at=timezone.now()).by_hand
+    unpack = next(step for step in steps if step.code == "hand-unpack").commands[0].text
+
+    said = subprocess.run(
+        ["/bin/bash", "-c", unpack], env={"DATA": str(data), "ROOM": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert "NOT UNPACKED" in said.stdout
+    assert [each.name for each in data.iterdir()] == ["postmaster.pid"]
 
 
 def _registered(life: Life, engine: EngineName, folder: Path, programs: Path) -> Database:

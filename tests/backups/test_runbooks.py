@@ -3,7 +3,7 @@
 import io
 import json
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from backups.models import (
     RunbookSection,
     RunbookTick,
 )
-from backups.runbook import as_markdown
+from backups.options.words import to_the_second
+from backups.runbook import Runbook, as_markdown
+from backups.runner import runbooks
 from incidents.models import NoticeChannel, TimelineEntry
 from incidents.operations import EditedMeanwhile
 from notifications.models import Channel
@@ -329,6 +331,30 @@ class TestFiles:
         assert {path.name for path in settings.RUNBOOK_ROOT.iterdir()} == {
             f"runbook-shop-{database.pk}.md", f"runbook-shop-{database.pk}.html", "mine.md",
         }  # fmt: skip
+
+    def test_one_that_stumbles_is_kept_as_it_was_and_keeps_no_other_from_it(
+        self,
+        database: Database,
+        tmp_path: Path,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        settings.RUNBOOK_ROOT = tmp_path / "runbooks"
+        later = DatabaseFactory.create(name="zoo")
+        runner.write_runbooks(at=NOON)
+
+        def stumble(row: Database, *, at: datetime) -> Runbook:
+            if row == database:
+                raise ZeroDivisionError
+            return queries.runbook_of(row, at=at)
+
+        monkeypatch.setattr(runbooks, "runbook_of", stumble)
+
+        assert runner.write_runbooks(at=NOON + DAY) == 1
+
+        assert len(list(settings.RUNBOOK_ROOT.iterdir())) == 4
+        said = (settings.RUNBOOK_ROOT / f"runbook-zoo-{later.pk}.md").read_text()
+        assert to_the_second(NOON + DAY) in said
 
     def test_a_page_on_its_own_runs_and_loads_nothing(self, database: Database) -> None:
         operations.add_section(

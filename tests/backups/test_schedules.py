@@ -109,6 +109,10 @@ class TestMoments:
         assert schedules.longest_between("0 8-18 * * MON-FRI", "UTC", at) == timedelta(hours=62)
         assert schedules.longest_between("0 2 * * SUN", "UTC", at, beside="0 2 * * *") == DAY
         assert schedules.longest_between("", "UTC", at) is None
+        # However many there are in a day, the weekend is seen.
+        assert schedules.longest_between("* 8-18 * * MON-FRI", "UTC", at) == timedelta(
+            hours=61, minutes=1
+        )
 
 
 class TestWords:

@@ -290,7 +290,7 @@ class TestTheRest:
         job.refresh_from_db()
         report = ProgressReport.objects.get(key=job.key)
         assert (job.state, job.done, job.total) == (JobState.FAILED, 11, 12)
-        assert (report.state, report.done, report.total) == ("failed", 11, 12)
+        assert (report.state, report.done, report.total) == ("paused", 11, 12)
 
 
 class TestTenThousand:

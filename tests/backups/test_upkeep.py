@@ -5,8 +5,18 @@ from datetime import timedelta
 import pytest
 
 from backups import operations, runner
-from backups.models import AttemptOutcome, JobState, RestoreAttempt, RestoreJob
+from backups.models import (
+    AttemptOutcome,
+    JobState,
+    RestoreAttempt,
+    RestoreJob,
+    RestorePhase,
+    Tenant,
+    TenantRestore,
+    TenantRestoreState,
+)
 from backups.runner.lease import worker_name
+from backups.runner.telling import is_told
 from incidents.models import TimelineEntry
 from incidents.operations import JobEvent, Progress, declare_incident, report_event
 from incidents.values import Phase, ProgressPhase, ProgressState, Severity
@@ -184,6 +194,35 @@ class TestUntoldEnds:
         report = job.incident.progress_reports.get()
         assert (report.state, report.ended_at) == (ProgressState.FAILED, None)
         assert job.incident.updates.count() == 2
+
+    def test_what_only_waits_for_decisions_is_no_restore_that_has_stopped(self) -> None:
+        job = self._ended(
+            JobState.FAILED, failure_code="tenants-unfinished", phase=RestorePhase.TENANTS,
+            unit="items", done=4, total=5,
+        )  # fmt: skip
+        tenant = Tenant.objects.create(
+            database=job.database, name="delta", public_code="delta", registered_at=NOON
+        )
+        row = TenantRestore.objects.create(
+            job=job, tenant=tenant, place=1, state=TenantRestoreState.CONFLICT
+        )
+
+        for _look in range(2):
+            runner.waiting_restores(at=LATER)
+
+        assert job.incident is not None
+        report = job.incident.progress_reports.get()
+        assert (report.state, report.ended_at) == (ProgressState.PAUSED, None)
+        told = job.incident.updates.newest_first()[0]
+        assert told.body.startswith("4 of 5 are back")
+        assert "until our team has decided" in told.body
+        assert told.translations["fr"].startswith("4 sur 5 sont de retour")
+        assert job.incident.updates.count() == 2
+        assert is_told(job, report.state)
+
+        row.state, row.failure_code = TenantRestoreState.FAILED, "engine-failed"
+        row.save()
+        assert not is_told(job, report.state)
 
     def test_of_a_restore_that_never_began_customers_hear_nothing(self) -> None:
         job = self._ended(JobState.FAILED, failure_code="directory-not-empty")

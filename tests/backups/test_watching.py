@@ -316,8 +316,31 @@ class TestStored:
         missing = looked(database, BackupCheckName.OBJECTS)
         damaged = looked(database, BackupCheckName.CONTENT)
 
-        assert (missing.state, missing.evidence["first"]) == (CRITICAL, "one")
-        assert (damaged.state, "two from byte 4,096" in damaged.words) == (CRITICAL, True)
+        assert (missing.state, missing.evidence["named"]) == (
+            CRITICAL, [{"key": "one", "what": "missing"}]
+        )  # fmt: skip
+        assert (damaged.state, "two (damaged from byte 4,096 on)" in damaged.words) == (
+            CRITICAL,
+            True,
+        )
+
+    def test_each_of_many_is_named_with_what_is_wrong_with_it(self) -> None:
+        database = read()
+        for number in range(120):
+            self.reading(database, key=f"lost/{number:03}", state=ReadingState.MISSING)
+        self.reading(database, key="a/resized", state=ReadingState.RESIZED)
+        self.reading(database, key="a/first", state=ReadingState.DAMAGED, damaged_from=0)
+        self.reading(database, key="a/second", state=ReadingState.DAMAGED)
+
+        lost = looked(database, BackupCheckName.OBJECTS)
+        damaged = looked(database, BackupCheckName.CONTENT)
+
+        assert "a/resized (of another size), lost/000 (missing)" in lost.words
+        assert lost.words.endswith("lost/003 (missing) and 116 more.")
+        named = lost.evidence["named"]
+        assert isinstance(named, list)
+        assert len(named) == 100
+        assert "a/first (damaged from byte 0 on), a/second (other bytes)." in damaged.words
 
     def test_bytes_unread_for_longer_than_decided_are_told(self) -> None:
         database = read()

@@ -94,6 +94,11 @@ class TestDetected:
         assert storages_to_look_at(at=NOON + HOUR) == []
         assert storages_to_look_at(at=NOON + DAY) == [location.pk]
 
+    def test_is_not_put_off_by_a_clock_that_ran_ahead(self, location: StorageLocation) -> None:
+        look_for_windows(location_id=location.pk, at=NOON + 30 * DAY)
+
+        assert storages_to_look_at(at=NOON) == [location.pk]
+
     def test_keeps_its_row_and_its_first_day_for_months(self, location: StorageLocation) -> None:
         begin = NOON - 30 * DAY
         probe_each_hour(location, begin, NOON + 90 * DAY)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -102,3 +103,22 @@ class TestFailed:
             raise ZeroDivisionError
         except ZeroDivisionError:
             assert failed(RequestFactory().get("/desk/")).status_code == 500
+
+
+def test_the_embedded_default_heeds_what_its_operator_decides(tmp_path: Path) -> None:
+    read = "from config.settings import embedded as s"
+    program = f"{read}; print(s.METRICS_TOKEN or '-', *s.OUTGOING_NETWORKS)"
+
+    def told(**given: str) -> str:
+        return subprocess.run(
+            [
+                sys.executable, "-c", program,
+            ],
+            cwd=settings.BASE_DIR,
+            env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)} | given,
+            capture_output=True, text=True, check=True, timeout=60,
+        ).stdout.strip()  # fmt: skip
+
+    assert told() == "-"
+    given = told(METRICS_TOKEN="s3cret", OUTGOING_NETWORKS="10.0.0.0/8")
+    assert given == "s3cret 10.0.0.0/8"

@@ -40,6 +40,22 @@ def running(var_dir: Path) -> set[str]:
     return {name for name in servers.NAMES if servers.server(name, var_dir).is_running()}
 
 
+def test_a_reader_who_leaves_early_breaks_nothing(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "manage.py", "diffsettings", "--all"],
+            cwd=ROOT, env=environment(tmp_path), stdout=writing, stderr=subprocess.PIPE,
+            text=True, check=False, timeout=120,
+        )  # fmt: skip
+    finally:
+        os.close(writing)
+
+    assert ended.stderr == ""
+    assert ended.returncode == 128 + signal.SIGPIPE
+
+
 class TestServersFor:
     def test_are_the_database_unless_the_command_says_otherwise(self) -> None:
         assert servers_for(BaseCommand(), []) == {"postgres"}

@@ -9,7 +9,7 @@ import pytest
 from backups.engines.checking import Outcome
 from backups.engines.dumps import Server
 from backups.engines.postgres import Postgres, bundled_bin_dir
-from backups.engines.questions import READER, ask, ask_in_use, reader
+from backups.engines.questions import READER, NoQuestion, ask, ask_in_use, is_question, read, reader
 from tests.backups.engines.test_postgres import free_port
 
 PASSWORD = "only-for-tests"
@@ -49,7 +49,58 @@ def connection(server: Server) -> Iterator[Inside]:
         yield found
 
 
+class TestRead:
+    """A server reads a question before it is kept; nothing is run."""
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            "select count(*) from orders",
+            "select 1; -- all",
+            "/* how many */ (select 1);",
+            "with found as (select 1) select * from found",
+        ],
+    )
+    def test_takes_one_question(self, connection: Inside, question: str) -> None:
+        assert is_question(question)
+        assert read(connection, question, seconds=5) == ""
+
+    @pytest.mark.parametrize(
+        ("question", "words"),
+        [
+            ("selec 1", "syntax error"),
+            ("select 1; drop table orders", "multiple commands"),
+            ("select 1, 2", "one column; it gives 2"),
+            ("with gone as (delete from orders returning id) select id from gone", "It changes"),
+        ],
+    )
+    def test_refuses_what_could_never_be_asked(
+        self, connection: Inside, question: str, words: str
+    ) -> None:
+        with pytest.raises(NoQuestion, match=words):
+            read(connection, question, seconds=5)
+
+    def test_says_what_is_not_there_now(self, connection: Inside) -> None:
+        assert "nowhere" in read(connection, "select id from nowhere", seconds=5)
+
+    @pytest.mark.parametrize("question", ["selec 1", "drop table orders", "selected", "-- select"])
+    def test_knows_no_question_without_a_server(self, question: str) -> None:
+        assert not is_question(question)
+
+
 class TestAsk:
+    @pytest.mark.parametrize(
+        "question", ["selec 1", "with g as (delete from orders returning id) select id from g"]
+    )
+    def test_shows_only_the_words_that_somebody_typed(
+        self, connection: Inside, question: str
+    ) -> None:
+        answer = ask(connection, question)
+
+        assert answer.outcome == Outcome.FAILED
+        assert answer.words
+        assert "CURSOR FOR" not in answer.words
+
     @pytest.mark.parametrize(
         ("question", "outcome", "value", "words"),
         [

@@ -230,11 +230,50 @@ class TestPlaces:
             "storage 1, storage 2 did not answer. Nothing could be read so far."
         )
 
+    @pytest.mark.parametrize(
+        ("are", "words"),
+        [
+            ("refused", "storage 1 refused the keys of file:/etc/keys.json just now."),
+            ("missing", "There are no keys for storage 1 at file:/etc/keys.json."),
+        ],
+    )
+    def test_one_that_refuses_the_keys_is_not_called_silent_and_starts_nothing(
+        self, are: str, words: str
+    ) -> None:
+        bad = place(1, is_silent=True, keys="file:/etc/keys.json", keys_are=are)
+
+        alone = make_board(facts(places=[bad]))
+        beside = make_board(facts(places=[bad, place(2)]), everything=True)
+
+        assert alone.recommended is None
+        assert not any(option.can_start for option in alone.options)
+        (risk,) = [each for each in alone.options[0].risks if each.code == f"keys-{are}"]
+        assert risk.words.startswith(words)
+        assert "place-silent" not in codes(alone.options[0])
+        assert said(alone, "as-of").startswith(words)
+        assert "did not answer" not in said(alone, "as-of")
+        # Another place helps: it comes first, and the first is not out of the question.
+        assert first(beside).place.id == 2
+        assert f"keys-{are}" not in codes(first(beside))
+        assert all(option.can_start for option in beside.options)
+
     def test_a_single_one_is_noted(self) -> None:
         assert "one-source" in codes(first(make_board(facts(places=[place()]))))
 
 
 class TestTargets:
+    def test_one_that_a_stopped_restore_holds_is_said_and_comes_last(self) -> None:
+        held = target(1, left_by="Restore 7", write_rate=4e9)
+        free = target(2, seen_at=None, write_rate=1e7)
+
+        best = first(make_board(facts(targets=[held, free])))
+        (alone, *_rest) = make_board(facts(targets=[held])).options
+
+        assert best.target.id == 2
+        (risk,) = [each for each in alone.risks if each.code == "target-held"]
+        assert risk.words.startswith("Restore 7 has stopped at")
+        assert alone.can_start
+
     @pytest.mark.parametrize(
         ("fields", "code"),
         [

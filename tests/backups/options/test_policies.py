@@ -107,6 +107,18 @@ class TestContradictions:
         assert "in its way" in refused(here, drill_target=Named(id=2, name="itself"))
         assert refused(here, replicate_to=Named(id=3, name="far away")) == ""
 
+    def test_a_copy_cannot_be_behind_by_less_than_until_the_next_one(self) -> None:
+        there = Named(id=1, name="far away")
+
+        assert "every 10 min" in refused(replicate_to=there, replica_lag_at_most=HOUR / 30)
+        assert refused(replicate_to=there, replica_lag_at_most=HOUR / 6) == ""
+
+    def test_a_copy_over_another_archive_of_its_name_is_refused(self) -> None:
+        taken = replace(BOTH, taken_place_ids=frozenset({1}))
+
+        assert "would write over it" in refused(taken, replicate_to=Named(id=1, name="theirs"))
+        assert refused(taken, replicate_to=Named(id=2, name="far away")) == ""
+
     def test_more_often_backups_make_up_for_a_log_that_is_not_archived(self) -> None:
         fits = {"archives_log": False, "may_lose": HOUR, "incremental_schedule": "30 * * * *"}
 

@@ -1,8 +1,12 @@
 """A runbook says what is configured, exactly, and what of it a drill has proven."""
 
+import os
 import shlex
+import subprocess
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +24,11 @@ from backups.runbook import (
     as_markdown,
     make_runbook,
 )
+from config.embedded.addresses import Addresses
 from tests.factories import HOUR, NOON
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 DAY = timedelta(days=1)
 PLAN = "latest-20261122t234107000000-b3-p1-t5-stream"
@@ -143,7 +151,7 @@ class TestWithoutHighwater:
     @pytest.mark.parametrize(
         ("engine", "folder", "own"),
         [
-            ("BARMAN_CLOUD", "pg/main/base/", "restore_command = 'cp "),
+            ("BARMAN_CLOUD", "pg/main/base/", "restore_command = 'if [ -e "),
             ("PGBACKREST", "pg/backup/main/", "--set=20261122T010000"),
             ("PG_DUMP", "pg/main/dumps/", "pg_restore"),
         ],
@@ -174,6 +182,85 @@ class TestWithoutHighwater:
         named = Place(name="s", endpoint="", bucket="b", prefix="", region="r",
                       reference="settings:SHOP")  # fmt: skip
         assert '="…"' in commands(facts(places=[named]), "hand-shell")[0].text
+
+    def test_takes_no_error_of_barmans_for_the_end_of_the_log(self) -> None:
+        place = replace(OWN, bucket="b", prefix="it's 100%")
+
+        [_fetch, _holes, direct] = commands(facts(places=[place]), "hand-log")
+
+        # As PostgreSQL reads it: quotes and signs are doubled for its sake.
+        name, _is, quoted = direct.text.partition(" = ")
+        assert name == "restore_command"
+        typed = quoted[1:-1].replace("''", "'").replace("%%", "%")
+        program, _or, otherwise = typed.partition(" || ")
+        assert shlex.split(program)[-4:] == ["s3://b/it's 100%", "main", "%f", "%p"]
+        assert "--addressing-style path" in program
+        assert otherwise == "exit $(( $? == 1 ? 1 : 255 ))"
+
+    def test_fetches_the_log_from_every_place_that_has_it(self) -> None:
+        fetch = commands(facts(places=[OWN, COPY]), "hand-log")[0].text
+
+        assert fetch.count("backups.storage.listing --source") == 2
+        assert 'AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID_2:-' in fetch
+        assert "NOT LISTED" in fetch
+
+    def test_brings_the_file_that_lies_only_in_the_second_place(
+        self, s3_client: "S3Client", s3_bucket: str, s3_server: Addresses, tmp_path: Path
+    ) -> None:
+        here, there = "000000010000000000000004", "000000010000000000000005"
+        for folder, names in (("one", [here]), ("two", [here, there])):
+            for name in names:
+                key = f"{folder}/main/wals/0000000100000000/{name}"
+                s3_client.put_object(Bucket=s3_bucket, Key=key, Body=name.encode())
+        places = [
+            replace(OWN, name=folder, endpoint=s3_server.s3_endpoint, bucket=s3_bucket,
+                    prefix=f"{folder}/", region=s3_server.s3_region)
+            for folder in ("one", "two")
+        ]  # fmt: skip
+
+        ended = subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c",
+             commands(facts(places=places), "hand-log")[0].text],
+            env={**os.environ, "ROOM": str(tmp_path),
+                 "AWS_ACCESS_KEY_ID": s3_server.s3_access_key,
+                 "AWS_SECRET_ACCESS_KEY": s3_server.s3_secret_key,
+                 "AWS_REGION": s3_server.s3_region},
+            cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+
+        assert "NOT" not in ended.stdout + ended.stderr
+        assert (tmp_path / "wal" / there).read_text() == there
+
+    @pytest.mark.parametrize(
+        ("names", "told"),
+        [
+            (["000000010000000000000004.gz", "000000010000000000000005"], 0),
+            (["000000010000000000000005"], 1),
+            (["000000010000000000000004.gz", "000000010000000000000006.gz"], 1),
+            (["0000000100000000000000FF", "000000010000000100000000"], 1),
+            # A new timeline begins within the last file of the old one.
+            (["000000010000000000000004", "000000020000000000000004",
+              "000000020000000000000005", "00000002.history"], 0),
+            (["000000010000000000000004", "000000020000000000000006"], 1),
+        ],
+    )  # fmt: skip
+    def test_tells_of_a_hole_in_the_log(self, names: list[str], told: int, tmp_path: Path) -> None:
+        log = tmp_path / "wal"
+        log.mkdir()
+        for name in names:
+            (log / name).touch()
+        (tmp_path / "pg_controldata").write_text(
+            "#!/bin/sh\necho 'Bytes per WAL segment:                16777216'\n"
+        )
+        (tmp_path / "pg_controldata").chmod(0o755)
+
+        said = subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", commands(facts(), "hand-log")[1].text],
+            env={"ROOM": str(tmp_path), "DATA": "d", "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+
+        assert said.stdout.count("A HOLE IN THE LOG") == told
 
     def test_can_be_read_where_nothing_is_known_yet(self) -> None:
         text = as_markdown(make_runbook(facts(newest=None, targets=[], loss=None)))
