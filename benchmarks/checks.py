@@ -5,8 +5,9 @@
 A database of its own, filled the same each time: nightly backups, a full one a week, a policy with
 objectives, a month of probes, readings, drills and forecasts. Told are the CPU seconds of the one
 worker that looks, and by the clock with PostgreSQL's share in it; how much its memory grows from
-the first round to the last; and what the dashboard costs then. Targets: at most 60 s of the worker
-for a round, and at most 16 MiB more memory.
+the first round to the last; and what the dashboard costs then. The first round works out what each
+policy comes to at its worst, which holds for an hour; the second is like the other twenty-nine of
+that hour. Targets: at most 60 s of the worker for a round, and at most 16 MiB more memory.
 """
 
 import logging

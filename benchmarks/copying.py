@@ -32,10 +32,11 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 from boto3.s3.transfer import TransferConfig
 
-from backups.storage.copier import Copier, Wanted
+from backups.storage.copier import Copier
 from backups.storage.fetch import FetchItem, Sources, fetch
 from backups.storage.hashing import recorded_hash
 from backups.storage.manifest import read_manifest, record_manifest
+from backups.storage.parts import Wanted
 from backups.storage.patience import Patience
 from backups.storage.proofreader import Subject, Verdict, read_objects
 from backups.storage.s3 import Bucket, Credentials, ObjectRef, Place
