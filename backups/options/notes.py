@@ -5,7 +5,7 @@ from datetime import datetime
 
 from backups.options.risks import of_keys
 from backups.options.values import BackupFacts, Facts, Risk, Severity
-from backups.options.words import told
+from backups.options.words import to_the_second, told
 
 
 def notes_on(facts: Facts) -> Iterator[Risk]:
@@ -51,7 +51,7 @@ def _of_silence(facts: Facts) -> Iterator[Risk]:
     said += [of_keys(place) for place in unheard if place.keys_are]
     words, read = " ".join(said), ""
     if facts.as_of is not None:
-        read = f" What stands here was last read {told(facts.as_of)}"
+        read = f" What stands here was last read {to_the_second(facts.as_of)}"
     if heard and read:
         # The database's own place counts before its copies.
         source = next((place for place in heard if place.is_own), heard[0])

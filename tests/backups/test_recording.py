@@ -106,7 +106,7 @@ class TestARecording:
 
         found = check(bare, BackupCheckName.CONTENT)
         assert found.state == CheckState.CRITICAL
-        assert "data.tar from byte 3,145,728 on" in found.words
+        assert "data.tar (damaged from byte 3,145,728 on)" in found.words
 
     def test_counts_as_a_reading_of_what_had_nothing_to_be_compared_with(
         self, bare: Archive

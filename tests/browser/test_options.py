@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
+from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from backups.models import Backup, Database, RecoveryTarget, RestoreJob
@@ -20,13 +21,14 @@ GB = 10**9
 
 
 @pytest.fixture
-def database() -> Database:
+def database(settings: Settings) -> Database:
     now = timezone.now()
+    settings.CREDENTIALS = {"OF_TOURS": {"access_key": "a", "secret_key": "s"}}
     # Nothing listens at its storage's address: the storage is away.
     database = DatabaseFactory.create(
         name="tours", synced_at=now - 2 * MINUTE, recovery_time_objective=HOUR,
         storage__endpoint="http://127.0.0.1:9",
-        storage__credentials_reference="settings:NO_SUCH_CREDENTIALS",
+        storage__credentials_reference="settings:OF_TOURS",
     )  # fmt: skip
     Backup.objects.create(
         database=database, engine_id="20260112T000000", label="nightly", is_finished=True,

@@ -215,7 +215,7 @@ class TestPlaces:
 
         assert first(board).place.id == 2
         assert said(board, "as-of") == (
-            "storage 1 did not answer. What stands here was last read 2026-01-12 11:59:00.000000 "
+            "storage 1 did not answer. What stands here was last read 2026-01-12 11:59:00 "
             "UTC from storage 2. What storage 1 holds now is not known."
         )
 
@@ -224,7 +224,7 @@ class TestPlaces:
 
         assert said(make_board(facts(places=places)), "as-of") == (
             "storage 1, storage 2 did not answer. What stands here was last read "
-            "2026-01-12 11:59:00.000000 UTC."
+            "2026-01-12 11:59:00 UTC."
         )
         assert said(make_board(facts(places=places, as_of=None)), "as-of") == (
             "storage 1, storage 2 did not answer. Nothing could be read so far."
