@@ -38,6 +38,17 @@ class JobQuerySet(models.QuerySet[Any]):
     def unfinished(self) -> Self:
         return self.exclude(state__in=OVER)
 
+    def end_called_off(self, pk: int, *, worker: str, at: datetime) -> None:
+        """End a worker's job that was called off, or whose database is registered no more.
+
+        One that had ended by then is what it came to.
+        """
+        called_off = Q(cancel_requested_at__isnull=False)
+        called_off |= Q(database__unregistered_at__isnull=False)
+        self.filter(called_off, pk=pk, state=JobState.RUNNING, leased_by=worker).update(
+            state=JobState.CANCELLED, leased_by="", leased_until=None, ended_at=at
+        )
+
     def newest_first(self) -> Self:
         return self.order_by("-requested_at", "-id")
 

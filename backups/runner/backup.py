@@ -2,8 +2,6 @@
 
 import logging
 
-from django.db.models import Q
-
 from backups.engines.base import Kind
 from backups.errors import EngineFailed
 from backups.models import BackupJob, Database, JobState
@@ -26,7 +24,7 @@ def run_backup(*, backup_id: int, now: Clock) -> None:
         return
     with lease:
         _carry(backup_id, lease, now)
-    _end_if_called_off(backup_id, lease.worker, now)
+    BackupJob.objects.all().end_called_off(backup_id, worker=lease.worker, at=now())
 
 
 def record_missing_manifest(
@@ -65,17 +63,6 @@ def _carry(backup_id: int, lease: Lease, now: Clock) -> None:
         BackupJob.objects.all().release(
             job.pk, worker=lease.worker, state=JobState.SUCCEEDED, at=now()
         )
-
-
-def _end_if_called_off(backup_id: int, worker: str, now: Clock) -> None:
-    """End a backup that was called off, or whose database is registered no more.
-
-    One that had ended by then is what it came to: a backup that was taken is there.
-    """
-    called_off = Q(cancel_requested_at__isnull=False) | Q(database__unregistered_at__isnull=False)
-    BackupJob.objects.filter(
-        called_off, pk=backup_id, state=JobState.RUNNING, leased_by=worker
-    ).update(state=JobState.CANCELLED, leased_by="", leased_until=None, ended_at=now())
 
 
 def _fail(

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from backups.errors import EngineFailed
 from backups.models import (
@@ -58,7 +57,7 @@ def run_manifest(*, manifest_id: int, now: Clock) -> None:
         return
     with lease:
         _carry(manifest_id, lease, now)
-    _end_if_called_off(manifest_id, lease.worker, now)
+    ManifestJob.objects.all().end_called_off(manifest_id, worker=lease.worker, at=now())
 
 
 def _is_another_at_work(job: ManifestJob) -> bool:
@@ -177,14 +176,6 @@ def _keep(job: ManifestJob, refs: Sequence[ObjectRef], lease: Lease, *, at: date
         ManifestJob.objects.all().release(
             job.pk, worker=lease.worker, state=JobState.SUCCEEDED, at=at
         )
-
-
-def _end_if_called_off(manifest_id: int, worker: str, now: Clock) -> None:
-    """End one that was called off, or whose database is registered no more."""
-    called_off = Q(cancel_requested_at__isnull=False) | Q(database__unregistered_at__isnull=False)
-    ManifestJob.objects.filter(
-        called_off, pk=manifest_id, state=JobState.RUNNING, leased_by=worker
-    ).update(state=JobState.CANCELLED, leased_by="", leased_until=None, ended_at=now())
 
 
 def _fail(

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from backups.engines.archived import fault_of_archived, is_of_the_log
 from backups.errors import EngineFailed, ObjectMissing
@@ -66,7 +66,7 @@ def run_copy(*, copy_id: int, now: Clock) -> None:
         return
     with lease:
         _carry(copy_id, lease, now)
-    _end_if_cancelled(copy_id, lease.worker, now)
+    CopyJob.objects.all().end_called_off(copy_id, worker=lease.worker, at=now())
 
 
 def _carry(copy_id: int, lease: Lease, now: Clock) -> None:
@@ -373,12 +373,4 @@ def _fail(
         state=JobState.PAUSED if is_ready else JobState.FAILED,
         at=now(),
         **values,
-    )
-
-
-def _end_if_cancelled(copy_id: int, worker: str, now: Clock) -> None:
-    """End a copy that was called off; who did so cannot wait for its worker."""
-    called_off = Q(cancel_requested_at__isnull=False) | Q(database__unregistered_at__isnull=False)
-    CopyJob.objects.filter(called_off, pk=copy_id, state=JobState.RUNNING, leased_by=worker).update(
-        state=JobState.CANCELLED, leased_by="", leased_until=None, ended_at=now()
     )
