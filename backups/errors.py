@@ -86,6 +86,11 @@ class ObjectDamaged(EngineFailed):
         "Bring back a good copy and resume, or restore from another backup."
     )
 
+    def __init__(self, detail: str = "", *, advice: str = "", key: str = "") -> None:
+        """``key`` names the object, where it was found so while it was fetched."""
+        super().__init__(detail, advice=advice)
+        self.key = key
+
 
 class DiskTooSmall(EngineFailed):
     """There is less room than the work needs."""

@@ -59,6 +59,7 @@ urlpatterns = [
     path("targets/", targets.list_targets, name="target-list"),
     path("targets/look/", targets.look_at_targets, name="target-look"),
     path("targets/live/", targets.show_targets_live, name="target-live"),
+    path("targets/<int:pk>/unregister/", targets.unregister_target, name="target-unregister"),
     path("targets/<int:pk>/standby/", standbys.show_standby, name="standby"),
     path("targets/<int:pk>/standby/live/", standbys.show_standby_live, name="standby-live"),
     path("targets/<int:pk>/standby/keep/", standbys.keep_warm, name="standby-keep"),

@@ -15,6 +15,8 @@ from incidents.models import (
     Evidence,
     Impact,
     Incident,
+    IncidentFigures,
+    Measure,
     Postmortem,
     ProgressReport,
     Promise,
@@ -96,6 +98,7 @@ def fill(count: int) -> User:
         Incident.components.through,
         ({"incident_id": pk, "component_id": parts[pk % _COMPONENTS].pk} for pk, _at in incidents),
     )
+    _copy(IncidentFigures, _figures(list(Incident.objects.order_by("pk")), chance))
     _copy(TimelineEntry, _entries(incidents, chance, [person.pk for person in people]))
     _copy(RootCause, _learned(incidents[::2], chance, kind=CauseKind.CONTRIBUTING))
     _copy(ActionItem, _learned(incidents, chance, state=ActionState.PROPOSED))
@@ -122,7 +125,10 @@ def short_incident() -> Incident:
 
 def _copy(model: type[models.Model], rows: Iterable[dict[str, Any]]) -> None:
     """Write rows that say what matters, with the defaults of the model for the rest."""
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    # The number of a row is counted up by PostgreSQL, unless it is that of another's.
+    fields = [
+        field for field in model._meta.concrete_fields if not field.primary_key or field.is_relation
+    ]
     names = [field.attname for field in fields]
     defaults = {field.attname: field.get_default() for field in fields}
     with connection.cursor() as cursor:
@@ -205,12 +211,33 @@ def _learned(
         yield {"incident_id": pk, "text": _sentence(chance), "created_at": at, **more}
 
 
+def _figures(incidents: Iterable[Incident], chance: random.Random) -> Iterator[dict[str, Any]]:
+    """Yield figures as those of a well-kept record are: most known, one in ten a range."""
+    for incident in incidents:
+        row = {
+            "incident_id": incident.pk,
+            "began_at": incident.started_at,
+            "severity": incident.severity,
+            "kind": incident.kind,
+            "is_duplicate": incident.pk % 50 == 1,
+            "is_false_alarm": incident.pk % 70 == 1,
+            "promises_kept": incident.pk % 4,
+            "promises_settled": incident.pk % 4 + incident.pk % 3,
+        }
+        for place, measure in enumerate(Measure.values):
+            low = int(chance.lognormvariate(6 + place / 2, 1.2))
+            high = low + (3600 if chance.randrange(10) == 0 else 0)
+            if chance.randrange(8):
+                row |= {f"{measure}_low": low, f"{measure}_high": high}
+        yield row
+
+
 def _postmortems(
     incidents: Sequence[tuple[int, Any]], chance: random.Random
 ) -> Iterator[dict[str, Any]]:
     for pk, at in incidents:
-        body = "\n".join(f"{line:02}:00 {_sentence(chance)}" for line in range(60))
-        yield {"incident_id": pk, "body": body, "created_at": at}
+        document = "\n".join(f"{line:02}:00 {_sentence(chance)}" for line in range(60))
+        yield {"incident_id": pk, "document": document, "created_at": at}
 
 
 def _lead(

@@ -19,8 +19,6 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from config.embedded.testing import start_for_tests
 
@@ -32,41 +30,26 @@ import django  # noqa: E402
 django.setup()
 
 from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
 from django.db.models import F  # noqa: E402
 from django.test import Client  # noqa: E402
-from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from benchmarks import _record as record  # noqa: E402
+from benchmarks._cost import cost_of  # noqa: E402
 from incidents.models import Incident  # noqa: E402
 from incidents.queries.listing import Place  # noqa: E402
 from incidents.values import Phase  # noqa: E402
 
 INCIDENTS = 50_000
-RUNS, WARM_UP = 40, 4
 ENTRIES_TYPED = 20
 LIMIT_MS = 60
 LIMIT_SECONDS = 2
-TICK = os.sysconf("SC_CLK_TCK")
 # As many queries for the one as for the other. A search asks two more of each table in which the
 # words are common, and reads only where something was found: twenty at most.
 EVEN = (
     ("incident, 300 entries", "incident, 12 entries"),
     ("list, first page", "list, in the middle"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What one page costs: milliseconds, queries, bytes."""
-
-    p50: float
-    p95: float
-    wall: float
-    postgres: float
-    queries: int
-    size: int
 
 
 def main(arguments: list[str]) -> int:
@@ -85,13 +68,8 @@ def main(arguments: list[str]) -> int:
     client.force_login(user)
     costs = {}
     for name, address in _pages(client):
-        cost = costs[name] = _cost(client, address)
-        print(
-            f"{name:30} CPU p50 {cost.p50:5.1f}, p95 {cost.p95:5.1f} ms; wall {cost.wall:6.1f} ms; "
-            f"PostgreSQL {cost.postgres:5.1f} ms; {cost.queries:2} queries; "
-            f"{cost.size / 1000:4.0f} kB",
-            flush=True,
-        )
+        cost = costs[name] = cost_of(client, address)
+        print(f"{name:30} {cost}", flush=True)
     slow = [name for name, cost in costs.items() if cost.p50 > LIMIT_MS]
     uneven = [pair for pair in EVEN if costs[pair[0]].queries != costs[pair[1]].queries]
     uneven += [(name, "") for name, cost in costs.items() if "search" in name and cost.queries > 20]
@@ -128,41 +106,6 @@ def _pages(client: Client) -> Iterator[tuple[str, str]]:
     yield "search, rare word", f"/desk/search/?q={record.RARE}"
     yield "search, nothing found", "/desk/search/?q=zyxwvut"
     yield "search, in one incident", f"/desk/search/?q={record.COMMON}&incident={long.ref}"
-
-
-def _cost(client: Client, address: str) -> Cost:
-    with CaptureQueriesContext(connection) as captured:
-        answer = client.get(address)
-    queries = len(captured)
-    if answer.status_code not in (200, 204):
-        raise RuntimeError(f"{address} was answered {answer.status_code}.")
-    for _time in range(WARM_UP):
-        client.get(address)
-    spent, walls = [], []
-    postgres = _postgres_seconds()
-    for _time in range(RUNS):
-        wall, began = time.perf_counter(), time.process_time()
-        client.get(address)
-        spent.append((time.process_time() - began) * 1000)
-        walls.append((time.perf_counter() - wall) * 1000)
-    postgres = _postgres_seconds() - postgres
-    return Cost(
-        p50=statistics.median(spent),
-        p95=sorted(spent)[round(RUNS * 0.95) - 1],
-        wall=statistics.median(walls),
-        postgres=postgres / RUNS * 1000,
-        queries=queries,
-        size=len(answer.content),
-    )
-
-
-def _postgres_seconds() -> float:
-    """Return the CPU that the server's process of this connection has used so far."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_backend_pid()")
-        pid = cursor.fetchone()[0]
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def _live(client: Client, incident: Incident) -> tuple[str, float]:

@@ -208,7 +208,7 @@ def _pipe(recovered: Server, opened: Server, number: int) -> None:
     name = f"t{number}"
     with tempfile.NamedTemporaryFile(prefix="dump-") as dump:
         for server, words in (
-            (recovered, ["pg_dump", "-Fc", "--compress=zstd:1", "-f", dump.name]),
+            (recovered, ["pg_dump", "-Fc", "--compress=lz4", "-f", dump.name]),
             (opened, ["createdb"]),
             (opened, ["pg_restore", "--exit-on-error", "-d", name, dump.name]),
         ):

@@ -34,6 +34,11 @@ app.conf.beat_schedule = {
         "schedule": 10,
         "options": {"expires": 10},
     },
+    "bring action items in step with trackers": {
+        "task": "incidents.tasks.sync_trackers",
+        "schedule": 10,
+        "options": {"expires": 10},
+    },
     "clear files of no evidence": {
         "task": "incidents.tasks.clear_unused_files",
         "schedule": 86_400,
@@ -138,6 +143,11 @@ app.conf.beat_schedule = {
         "task": "statuspage.tasks.queue_deliveries",
         "schedule": 15,
         "options": {"expires": 15},
+    },
+    "forget who never confirmed": {
+        "task": "statuspage.tasks.forget_unconfirmed",
+        "schedule": 3600,
+        "options": {"expires": 3600},
     },
     # One task a channel: a chat that hangs does not hold up the mail, nor the other way about.
     "send mail": {

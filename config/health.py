@@ -2,7 +2,7 @@
 
 import sys
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 def failed(_request: HttpRequest) -> HttpResponse:
     """Answer a fault of ours; a database that is away is named, with what works meanwhile."""
-    away = isinstance(sys.exc_info()[1], DatabaseError)
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     name = "503.html" if away else "500.html"
     return HttpResponse(render_to_string(name), status=503 if away else 500)
 

@@ -119,6 +119,22 @@ def postmortem_due(days: int) -> Words:
     )
 
 
+def review_wanted(name: str) -> Words:
+    """``name``: who asks for the review of a postmortem."""
+    return Words(
+        news="A postmortem waits for approval",
+        advice=f"{name} asks somebody to read it, and to approve it or give it back.",
+    )
+
+
+def review_returned(name: str, reason: str) -> Words:
+    """``name``: who gave the postmortem back; empty where nobody is named."""
+    return Words(
+        news="Your postmortem is given back",
+        advice=f"{name or 'Somebody'} did not approve it: “{reason}” It is a draft again.",
+    )
+
+
 def clock(moment: datetime, *, tz: str, at: datetime) -> str:
     """Return a moment in the incident's zone, the day named unless it is today's."""
     there = moment.astimezone(zone(tz))

@@ -12,6 +12,7 @@ from incidents.models import (
     DeskRules,
     Incident,
     Notice,
+    Postmortem,
     SeverityRule,
     TimelineEntry,
 )
@@ -177,10 +178,11 @@ def _accounts_due(severity: Severity, days: int, at: datetime) -> Iterator[_Fact
         kind=IncidentKind.LIVE,
         severity=severity,
         duplicate_of=None,
-        postmortem=None,
         resolved_at__gt=at - within - _POSTMORTEM_NO_MORE,
         resolved_at__lte=at - within + timedelta(days=1),
     ).exclude(pk__in=TimelineEntry.objects.of_false_alarms().values("incident"))
+    # One that is only begun is still due.
+    ended = ended.exclude(pk__in=Postmortem.objects.written().values("incident"))
     for incident in ended.order_by("pk"):
         assert incident.resolved_at is not None
         there = zone(incident.tz)

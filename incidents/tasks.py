@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from incidents import operations, reminders
+from incidents import operations, reminders, syncing
 
 
 @shared_task
@@ -29,3 +29,8 @@ def clear_unused_files() -> None:
 @shared_task
 def advance_maintenances() -> None:
     operations.advance_maintenances(at=timezone.now())
+
+
+@shared_task
+def sync_trackers() -> None:
+    syncing.advance()

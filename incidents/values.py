@@ -202,6 +202,26 @@ class ActionState(TextChoices):
     WONT_DO = "wont_do", _("Will not be done")
 
 
+class SyncState(TextChoices):
+    """How an action item and its issue in a tracker stand to each other."""
+
+    WAITING = "waiting", _("Waiting")
+    IN_SYNC = "in_sync", _("In sync")
+    FAILED = "failed", _("Failed")
+    # Both were moved, and the tracker's word is the older one: a person decides.
+    CONFLICT = "conflict", _("Differs")
+    GONE = "gone", _("Gone")
+
+
+class CaseState(TextChoices):
+    """Whose turn it is in a case at a vendor's support."""
+
+    OPEN = "open", _("The vendor is at it")
+    OURS = "ours", _("Waits for us")
+    SOLVED = "solved", _("Solved")
+    CLOSED = "closed", _("Closed without a cure")
+
+
 class Priority(TextChoices):
     HIGH = "high", _("High")
     MEDIUM = "medium", _("Medium")
@@ -213,6 +233,30 @@ class ImpactKind(TextChoices):
     DEGRADED = "degraded", _("Degraded")
     DATA_UNAVAILABLE = "data_unavailable", _("Data unavailable")
     DATA_LOST = "data_lost", _("Data lost")
+
+
+class PostmortemState(TextChoices):
+    """How far the review of a postmortem is."""
+
+    DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("Waits for approval")
+    APPROVED = "approved", _("Approved")
+    PUBLISHED = "published", _("Published")
+
+
+class SectionKind(TextChoices):
+    """What a section of a postmortem is for, in their usual order."""
+
+    SUMMARY = "summary", _("Summary")
+    IMPACT = "impact", _("Impact")
+    TIMELINE = "timeline", _("Timeline")
+    CAUSES = "causes", _("Causes")
+    WENT_WELL = "went_well", _("What went well")
+    WENT_WRONG = "went_wrong", _("What went wrong")
+    LUCK = "luck", _("Where we were lucky")
+    ACTIONS = "actions", _("Action items")
+    CUSTOMER = "customer", _("For customers")
+    OTHER = "other", _("Other")
 
 
 class Role(TextChoices):
@@ -259,6 +303,8 @@ class NoticeKind(TextChoices):
     DUTY_LONG = "duty_long", _("Somebody has been on duty for long")
     ACTION_OVERDUE = "action_overdue", _("An action item is overdue")
     POSTMORTEM_DUE = "postmortem_due", _("A postmortem is due")
+    REVIEW_WANTED = "review_wanted", _("A postmortem waits for approval")
+    REVIEW_RETURNED = "review_returned", _("Your postmortem is given back")
 
 
 class ProgressPolicy(TextChoices):

@@ -27,6 +27,11 @@ UPDATES = {
         "We have started to bring the data back from a backup. This page shows how far it is, "
         "and keeps itself up to date."
     ),
+    "restore_started_later": _(
+        "We have started to bring back what was written after {data_since}, one customer after the "
+        "other. Everything up to then can be used meanwhile. This page shows how far it is, and "
+        "keeps itself up to date."
+    ),
     "restore_attempt_failed": _(
         "The work was interrupted. What had arrived is kept, and it goes on from there by itself."
     ),
@@ -38,6 +43,7 @@ UPDATES = {
         "Bringing the data back has come to a halt. What has arrived is kept, our engineers are on "
         "it, and the work goes on from there."
     ),
+    "restore_resumed": _("Bringing the data back goes on again, with what had arrived. {eta}"),
     "restore_going_on": _("The data is still being brought back: {progress}. {eta}"),
     "restore_eta_moved": _("Our estimate has changed. {eta}"),
     "restore_eta_missed": _("The time that we gave has passed and the data is not back yet. {eta}"),
@@ -112,6 +118,7 @@ NAMES = {
     "progress": _("that part, and how far it is if that can be told"),
     "eta": _("a sentence with the range in which it ends, and what that rests on"),
     "data_until": _("the moment up to which everything is, or will be, back"),
+    "data_since": _("the moment up to which everything is open, where what follows comes back"),
     "attempts": _("which attempt this is"),
     "amount": _("how much has been brought back"),
     "counted": _("how many are back, of how many"),
@@ -124,6 +131,9 @@ NAMES = {
 # code: what the timeline says.
 ENTRIES = {
     "restore_started": _("Restore started: everything up to {data_until} shall come back."),
+    "restore_started_later": _(
+        "Restore started of what was written after {data_since}, up to {data_until}."
+    ),
     "restore_attempt_failed": _("Attempt {attempts} was interrupted: {progress}."),
     "restore_waiting": _("The storage does not answer. Waiting, with what has arrived."),
     "restore_held": _("The restore is held up in: {phase}. What has arrived is kept."),

@@ -75,11 +75,11 @@ def _for_discord(delivery: Delivery) -> dict[str, Any]:
 def _for_teams(delivery: Delivery) -> dict[str, Any]:
     """Return a card, as the workflows read it that have taken the place of connectors."""
     blocks = [
-        {"type": "TextBlock", "text": delivery.subject, "weight": "Bolder", "wrap": True},
+        {"type": "TextBlock", "text": delivery.message.subject, "weight": "Bolder", "wrap": True},
         *(
             # Teams makes no links of addresses by itself.
             {"type": "TextBlock", "text": _LINK.sub(r"[\g<0>](\g<0>)", lines), "wrap": True}
-            for lines in delivery.body[:_MOST].split("\n\n")
+            for lines in delivery.filled(delivery.message.body)[:_MOST].split("\n\n")
             if lines.strip()
         ),
     ]
@@ -94,7 +94,7 @@ def _for_teams(delivery: Delivery) -> dict[str, Any]:
 
 
 def _text(delivery: Delivery, most: int) -> str:
-    text = f"{delivery.subject}\n\n{delivery.body}".strip()
+    text = f"{delivery.message.subject}\n\n{delivery.filled(delivery.message.body)}".strip()
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""Posting to addresses that people typed in: checked, pinned to what was checked, and limited."""
+"""Calling addresses that people typed in: checked, pinned to what was checked, and limited."""
 
 import contextlib
 import http.client
@@ -49,6 +49,57 @@ class Limits:
 
 
 _USUAL = Limits()
+# Of what is asked for, the answer matters: so much of it is read.
+_ASKING = Limits(answer=4 * 1024 * 1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a server answered, whole. ``headers`` are by their names in lower case.
+
+    ``after``: how long it asks to be left alone.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    after: timedelta | None
+
+
+def ask(
+    method: str,
+    address: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    limits: Limits = _ASKING,
+) -> Answer:
+    """Send a request, and return the answer, whatever its status: a redirect is one, too.
+
+    The address is looked at, looked up and called as ``post`` does it. An answer that breaks off,
+    or is longer than the limit, is none; what was asked for may have been done all the same.
+
+    :raises Undelivered: if the address may not be called; it is final
+    :raises PlaceAway: if no whole answer comes
+    """
+    place = place_of(address)
+    ends_at = time.monotonic() + limits.total
+    numbers = _checked(place, seconds=limits.total)
+    connection = _reach(place, numbers, limits=limits, ends_at=ends_at)
+    try:
+        with _ending(connection, ends_at) as is_over:
+            answer = _send(
+                place, connection, body, headers, method=method, limits=limits, is_over=is_over
+            )
+            read = _whole(answer, limits, is_over)
+    finally:
+        connection.close()
+    return Answer(
+        status=answer.status,
+        headers={name.lower(): value for name, value in answer.headers.items()},
+        body=read,
+        after=_patience(answer),
+    )
 
 
 def post(address: str, *, body: bytes, headers: Mapping[str, str], limits: Limits = _USUAL) -> None:
@@ -67,7 +118,8 @@ def post(address: str, *, body: bytes, headers: Mapping[str, str], limits: Limit
     connection = _reach(place, numbers, limits=limits, ends_at=ends_at)
     try:
         with _ending(connection, ends_at) as is_over:
-            answer, said = _ask(place, connection, body, headers, limits=limits, is_over=is_over)
+            answer = _send(place, connection, body, headers, limits=limits, is_over=is_over)
+            said = _quoted(answer, place, limits)
     finally:
         connection.close()
     _judge(answer, said)
@@ -188,19 +240,20 @@ def _ending(connection: HTTPConnection, ends_at: float) -> Iterator[threading.Ev
         watch.cancel()
 
 
-def _ask(
+def _send(
     place: Place,
     connection: HTTPConnection,
-    body: bytes,
+    body: bytes | None,
     headers: Mapping[str, str],
     *,
+    method: str = "POST",
     limits: Limits,
     is_over: threading.Event,
-) -> tuple[BaseHTTPResponse, str]:
+) -> BaseHTTPResponse:
     connection.timeout = limits.silence
     try:
         connection.request(
-            "POST",
+            method,
             place.target,
             body=body,
             headers={
@@ -214,12 +267,31 @@ def _ask(
             decode_content=False,
             enforce_content_length=False,
         )
-        answer = connection.getresponse()
+        return connection.getresponse()
     except (OSError, ValueError, HTTPError, http.client.HTTPException) as fault:
-        is_late = is_over.is_set() or isinstance(fault, TimeoutError)
-        said = "It did not answer in time." if is_late else "It broke the connection off."
-        raise PlaceAway(said) from None
-    return answer, _quoted(answer, place, limits)
+        raise _broken_off(fault, is_over) from None
+
+
+def _broken_off(fault: Exception, is_over: threading.Event) -> PlaceAway:
+    is_late = is_over.is_set() or isinstance(fault, TimeoutError)
+    return PlaceAway("It did not answer in time." if is_late else "It broke the connection off.")
+
+
+def _whole(answer: BaseHTTPResponse, limits: Limits, is_over: threading.Event) -> bytes:
+    """Return all of an answer's body."""
+    said = answer.headers.get("Content-Length", "")
+    try:
+        with contextlib.closing(answer):
+            read = answer.read(limits.answer + 1, decode_content=False)
+    except (OSError, ValueError, HTTPError, http.client.HTTPException) as fault:
+        raise _broken_off(fault, is_over) from None
+    if len(read) > limits.answer:
+        raise PlaceAway("Its answer is longer than any that was asked for.")
+    if is_over.is_set():
+        raise PlaceAway("It did not answer in time.")
+    if said.isascii() and said.isdecimal() and len(said) < _LONG_FIGURE and len(read) < int(said):
+        raise PlaceAway("It broke its answer off.")
+    return read
 
 
 def _quoted(answer: BaseHTTPResponse, place: Place, limits: Limits) -> str:

@@ -34,10 +34,15 @@ class MailSender:
         except (smtplib.SMTPException, OSError) as fault:
             raise ServerAway(str(fault)) from fault
         message = EmailMessage(
-            subject=delivery.subject,
-            body=delivery.body,
+            subject=delivery.message.subject,
+            body=delivery.filled(delivery.message.body),
             to=[delivery.recipient],
-            headers={"Auto-Submitted": "auto-generated"} | delivery.headers,
+            headers={"Auto-Submitted": "auto-generated"}
+            | {
+                name: delivery.filled(value)
+                for name, value in delivery.message.headers.items()
+                if name != "type"
+            },
             connection=self._connection,
         )
         try:

@@ -1,48 +1,52 @@
 """The transactional outbox: queue with the change, send after it, forget nothing."""
 
-import logging
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from notifications.chat import ChatSender
-from notifications.errors import PlaceAway, ServerAway, Undelivered
-from notifications.mail import MailSender
-from notifications.models import Channel, Delivery, DeliveryState
-from notifications.webhook import WebhookSender
+from notifications.models import Channel, Delivery, DeliveryState, Message
+from notifications.sending import send_due as send_due
+from notifications.sending import try_out as try_out
+from notifications.tokens import TOKEN as TOKEN
+from notifications.tokens import refuse_odd
 
-logger = logging.getLogger(__name__)
-
-# How long after each failed attempt the next one comes; after the last one it has failed.
-_BACKOFF = [
-    timedelta(seconds=5),
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=5),
-    timedelta(hours=10),
-    timedelta(hours=14),
-]
-
-
-class Sender(Protocol):
-    """What a channel needs of the program that sends."""
-
-    def send(self, delivery: Delivery) -> None:
-        """Send one message; raise Undelivered if it did not arrive."""
-
-    def close(self) -> None:
-        """Let go of what was opened."""
+_LONGEST_SUBJECT = 200
+# One statement for many recipients; those whose key exists are passed over.
+_QUEUE = """
+    INSERT INTO notifications_delivery (
+        message_id, channel, recipient, token, signing_key_id, idempotency_key,
+        is_fan_out, state, attempts, next_attempt_at, last_error, created_at
+    )
+    SELECT %s, of.channel, of.recipient, of.token, of.signing_key, of.key,
+        %s, 'queued', 0, %s, '', %s
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[])
+        AS of (channel, recipient, token, signing_key, key)
+    ON CONFLICT (idempotency_key) DO NOTHING
+"""
 
 
-_SENDERS: Mapping[Channel, Callable[[], Sender]] = {
-    Channel.EMAIL: MailSender,
-    Channel.CHAT: ChatSender,
-    Channel.WEBHOOK: WebhookSender,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One to whom a message goes, and the key under which it goes once."""
+
+    channel: Channel
+    address: str
+    idempotency_key: str
+    # Letters, digits, dashes and low lines, 64 at most.
+    token: str = ""
+    signing_key_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryCounts:
+    """What became of messages."""
+
+    queued: int = 0
+    sent: int = 0
+    failed: int = 0
+    suppressed: int = 0
 
 
 def enqueue(
@@ -62,120 +66,82 @@ def enqueue(
     ``about`` is what it tells of, by a name of the caller's: the ledger is read by it. A signed
     webhook's ``headers`` hold its ``type``.
     """
-    Delivery.objects.bulk_create(
-        [
-            Delivery(
-                channel=channel,
-                recipient=recipient,
-                subject=" ".join(subject.split())[:200],
-                body=body,
-                headers=dict(headers or {}),
-                signing_key_id=signing_key_id,
-                idempotency_key=idempotency_key,
-                about=about,
-                next_attempt_at=at,
-                created_at=at,
-            )
-        ],
-        ignore_conflicts=True,
+    if Delivery.objects.filter(idempotency_key=idempotency_key).exists():
+        return
+    to = Recipient(
+        channel=channel,
+        address=recipient,
+        signing_key_id=signing_key_id,
+        idempotency_key=idempotency_key,
     )
+    with transaction.atomic():
+        message = write_message(subject=subject, body=body, headers=headers, about=about, at=at)
+        if not _queue(message, [to], is_fan_out=False, at=at):
+            # Somebody else was quicker.
+            message.delete()
 
 
-def send_due(*, at: datetime, channels: Iterable[Channel] = tuple(Channel)) -> int:
-    """Send what is due in these channels, one transaction a message. Return how many went out.
-
-    Several workers may run this at once: each message is in the hands of one of them. A message
-    goes out twice only if a worker dies between the server's answer and the commit. A mail server
-    that does not answer is asked once, and so is each chat; the rest waits for the next call.
-    """
-    return sum(_send_channel(channel, at=at) for channel in channels)
-
-
-def try_out(
+def write_message(
     *,
-    channel: Channel,
-    recipient: str,
     subject: str,
     body: str,
     at: datetime,
-    signing_key_id: int | None = None,
-) -> None:
-    """Send one message now, outside the outbox, to see whether it arrives.
+    headers: Mapping[str, str] | None = None,
+    about: str = "",
+) -> Message:
+    """Write down what is said, for ``fan_out``. Where `TOKEN` stands in it each gets its own.
 
-    :raises Undelivered: if it does not, with the reason
+    Of a mail's ``headers`` those that hold `TOKEN` are of plain ASCII.
     """
-    sender = _SENDERS[channel]()
-    try:
-        sender.send(
-            Delivery(
-                channel=channel,
-                recipient=recipient,
-                subject=subject,
-                body=body,
-                headers={"type": "test"},
-                signing_key_id=signing_key_id,
-                idempotency_key=f"test-{at.isoformat()}",
-                created_at=at,
-            )
+    return Message.objects.create(
+        subject=" ".join(subject.split())[:_LONGEST_SUBJECT],
+        body=body,
+        headers=dict(headers or {}),
+        about=about,
+        created_at=at,
+    )
+
+
+def fan_out(message: Message, recipients: Sequence[Recipient], *, at: datetime) -> int:
+    """Queue one message to many, in the caller's transaction. Return how many are new.
+
+    Whoever's key exists is passed over. What is for one recipient alone goes out before these.
+    """
+    return _queue(message, recipients, is_fan_out=True, at=at)
+
+
+def _queue(
+    message: Message, recipients: Sequence[Recipient], *, is_fan_out: bool, at: datetime
+) -> int:
+    for one in recipients:
+        refuse_odd(one.token)
+    if not recipients:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _QUEUE,
+            [
+                message.pk,
+                is_fan_out,
+                at,
+                at,
+                [str(one.channel) for one in recipients],
+                [one.address for one in recipients],
+                [one.token for one in recipients],
+                [one.signing_key_id for one in recipients],
+                [one.idempotency_key for one in recipients],
+            ],
         )
-    finally:
-        sender.close()
+        return int(cursor.rowcount)
 
 
-def _send_channel(channel: Channel, *, at: datetime) -> int:
-    sender = _SENDERS[channel]()
-    # Who did not answer is not asked again in this call.
-    away: set[str] = set()
-    sent = 0
-    try:
-        while (delivery := _send_next(sender, channel, away, at=at)) is not None:
-            sent += delivery.state == DeliveryState.SENT
-    finally:
-        sender.close()
-    return sent
+def suppress(tokens: Collection[str]) -> int:
+    """Keep back what is queued for these, in the caller's transaction. Return how many.
 
-
-def _send_next(
-    sender: Sender, channel: Channel, away: set[str], *, at: datetime
-) -> Delivery | None:
-    """Try the next message of a channel; None if there is none, or no use in trying."""
-    with transaction.atomic():
-        delivery = (
-            Delivery.objects.queued()
-            .filter(channel=channel, next_attempt_at__lte=at)
-            .exclude(recipient__in=away)
-            .order_by("next_attempt_at", "pk")
-            .select_for_update(skip_locked=True)
-            .first()
-        )
-        if delivery is None:
-            return None
-        try:
-            sender.send(delivery)
-        except Undelivered as fault:
-            _put_off(delivery, fault, at=at)
-            if isinstance(fault, PlaceAway):
-                away.add(delivery.recipient)
-            return None if isinstance(fault, ServerAway) else delivery
-        except Exception as fault:  # noqa: BLE001 - one message must not hold up all behind it
-            # By its kind alone: the words of a fault may name a chat's secret address.
-            logger.error("delivery %s: %s", delivery.pk, type(fault).__qualname__)  # noqa: TRY400
-            _put_off(delivery, Undelivered("A fault of Highwater's own; see its log."), at=at)
-            return delivery
-        delivery.attempts += 1
-        delivery.state = DeliveryState.SENT
-        delivery.sent_at = at
-        delivery.save(update_fields=["attempts", "state", "sent_at"])
-    return delivery
-
-
-def _put_off(delivery: Delivery, fault: Undelivered, *, at: datetime) -> None:
-    delivery.attempts += 1
-    logger.warning("delivery %s: attempt %s failed", delivery.pk, delivery.attempts)
-    delivery.last_error = str(fault)[:1000]
-    if fault.is_final or delivery.attempts > len(_BACKOFF):
-        delivery.state = DeliveryState.FAILED
-    else:
-        wait = max(_BACKOFF[delivery.attempts - 1], fault.after or timedelta())
-        delivery.next_attempt_at = at + wait
-    delivery.save(update_fields=["attempts", "state", "next_attempt_at", "last_error"])
+    What a sender has in its hands already goes out: some hundred messages, or a few seconds.
+    """
+    return (
+        Delivery.objects.queued()
+        .filter(token__in=[token for token in tokens if token])
+        .update(state=DeliveryState.SUPPRESSED)
+    )

@@ -44,14 +44,18 @@ class WebhookSender:
             raise Undelivered("The channel that it was for is gone.", is_final=True)
         body = json.dumps(
             {
-                "type": delivery.headers.get("type", "notice"),
+                "type": delivery.message.headers.get("type", "notice"),
                 "timestamp": delivery.created_at.isoformat(),
-                "data": {"subject": delivery.subject, "text": delivery.body},
+                "data": {
+                    "subject": delivery.message.subject,
+                    "text": delivery.filled(delivery.message.body),
+                },
             },
             ensure_ascii=False,
         ).encode()
         message_id = "msg_" + hashlib.sha256(delivery.idempotency_key.encode()).hexdigest()[:24]
-        seconds = int(timezone.now().timestamp())
+        now = timezone.now()
+        seconds = int(now.timestamp())
         guarded.post(
             delivery.recipient,
             body=body,
@@ -59,8 +63,10 @@ class WebhookSender:
                 "Content-Type": "application/json",
                 "webhook-id": message_id,
                 "webhook-timestamp": str(seconds),
-                "webhook-signature": signature(
-                    delivery.signing_key.secret, message_id=message_id, seconds=seconds, body=body
+                # One by each secret while they are exchanged, as the specification has it.
+                "webhook-signature": " ".join(
+                    signature(secret, message_id=message_id, seconds=seconds, body=body)
+                    for secret in delivery.signing_key.secrets(at=now)
                 ),
             },
         )

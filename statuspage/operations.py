@@ -1,4 +1,4 @@
-"""Deeds on the pages and on who follows them."""
+"""Deeds on the pages."""
 
 import re
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from incidents.errors import Refused
 from incidents.values import zone
 from statuspage import publisher
 from statuspage.documents.colours import READABLE, least_contrast, readable
-from statuspage.models import Access, Language, Page, Subscriber, new_token
+from statuspage.models import Access, Language, Page, new_token
 from statuspage.pictures import as_icon, as_logo
 from statuspage.serving.gate import as_network, hash_password
 
@@ -235,30 +235,6 @@ def remove_page(*, page_id: int) -> None:
             raise LastPage
         next(page for page in pages if page.pk == page_id).delete()
         transaction.on_commit(publisher.forget_removed)
-
-
-def add_subscriber(*, email: str, at: datetime, page_id: int | None = None) -> Subscriber:
-    """Add a follower whom staff vouch for; of the first page, unless told of which.
-
-    One who had left, or is there, is followed up again.
-    """
-    with transaction.atomic():
-        subscriber, _created = Subscriber.objects.select_for_update().get_or_create(
-            page_id=page_id or Page.objects.first_page(at=at).pk,
-            email=email.strip().lower(),
-            defaults={"created_at": at, "confirmed_at": at},
-        )
-        subscriber.confirmed_at = subscriber.confirmed_at or at
-        subscriber.unsubscribed_at = None
-        subscriber.save(update_fields=["confirmed_at", "unsubscribed_at"])
-    return subscriber
-
-
-def unsubscribe(*, token: str, at: datetime) -> bool:
-    """End a following. Whether there was one; asked again, the answer is the same."""
-    found = Subscriber.objects.filter(token=token)
-    found.filter(unsubscribed_at__isnull=True).update(unsubscribed_at=at)
-    return found.exists()
 
 
 def _locked(page_id: int | None, *, at: datetime) -> Page:

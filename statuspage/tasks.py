@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from statuspage import deliveries, publisher
+from statuspage import deliveries, publisher, subscribing
 from statuspage.publisher import targets
 
 
@@ -20,3 +20,8 @@ def push_targets() -> None:
 @shared_task
 def queue_deliveries() -> None:
     deliveries.queue_deliveries(at=timezone.now())
+
+
+@shared_task
+def forget_unconfirmed() -> None:
+    subscribing.forget_unconfirmed(at=timezone.now())

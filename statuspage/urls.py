@@ -2,11 +2,21 @@
 
 from django.urls import path
 
-from statuspage.views import pages, preview, subscribers, targets, viewers
+from statuspage.views import pages, preview, subscribers, subscriptions, targets, viewers
 
 app_name = "statuspage"
 urlpatterns = [
-    path("unsubscribe/<str:token>", subscribers.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>", subscriptions.unsubscribe, name="unsubscribe"),
+    path("subscriptions/new", subscriptions.ask, name="subscribe"),
+    # As hosted status pages call it.
+    path("subscriptions/new-email", subscriptions.ask),
+    path("subscriptions/asked", subscriptions.show_asked, name="subscription-asked"),
+    path("subscriptions/<str:token>", subscriptions.choose, name="subscription"),
+    path("subscriptions/<str:token>/confirm", subscriptions.confirm, name="subscription-confirm"),
+    path(
+        "subscriptions/<str:token>/secret", subscriptions.renew_secret, name="subscription-secret"
+    ),
+    path("api/v2/subscribers.json", subscriptions.take_subscriber, name="subscriber-take"),
     path("viewer/", viewers.enter, name="viewer-enter"),
     path("desk/pages/", pages.list_pages, name="page-list"),
     path("desk/pages/<slug:slug>/", pages.edit_page, name="page-settings"),
@@ -60,6 +70,17 @@ urlpatterns = [
     path("desk/targets/<int:pk>/try/", targets.try_target, name="target-try"),
     path("desk/targets/<int:pk>/switch/", targets.switch_target, name="target-switch"),
     path("desk/targets/<int:pk>/remove/", targets.remove_target, name="target-remove"),
+    path(
+        "desk/pages/<slug:slug>/subscribers.csv",
+        subscribers.export_subscribers,
+        name="subscriber-export",
+    ),
+    path("desk/subscribers/person/", subscribers.show_person, name="person"),
+    path(
+        "desk/subscribers/<int:pk>/readmit/",
+        subscribers.readmit_subscriber,
+        name="subscriber-readmit",
+    ),
     path(
         "desk/subscribers/<int:pk>/remove/", subscribers.remove_subscriber, name="subscriber-remove"
     ),

@@ -20,11 +20,19 @@ PYTHON: dict[str, tuple[str, ...]] = {
         "Tenant*",
     ),
     "incidents/wording.py": ("*_words", "_PHASES", "UPDATES"),
+    "statuspage/api/saying.py": (),
     "statuspage/deliveries.py": (),
     "statuspage/documents/*.py": (),
-    "statuspage/views/subscribers.py": ("unsubscribe",),
+    "statuspage/forms/subscribers.py": ("ChoicesForm", "FollowForm"),
+    "statuspage/models/subscribers.py": ("Pace",),
+    "statuspage/subscribing.py": (),
 }
-TEMPLATES = ("templates/components/*.html", "templates/statuspage/*.html")
+TEMPLATES = (
+    "templates/components/*.html",
+    "templates/statuspage/*.html",
+    # Of forms that customers fill in, too.
+    "templates/incidents/_field.html",
+)
 
 
 def python_files() -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -24,12 +24,12 @@ class TakeBackupForm(DeskForm):
 
 
 class UnregisterForm(DeskForm):
-    """The name of a database, typed."""
+    """The name of what is let go of, typed."""
 
     ids = "unregister"
 
     typed = forms.CharField(
-        label=_("Name of the database"),
+        label=_("Its name"),
         max_length=60,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )

@@ -142,6 +142,11 @@ class BackupCheck(models.Model):
         return BackupCheckName(self.name).called(self.state)
 
     @property
+    def is_unasked(self) -> bool:
+        """Whether it is well only because nobody has asked for anything."""
+        return bool(self.evidence.get("unasked"))
+
+    @property
     def source(self) -> tuple[str, datetime] | None:
         """What of the storage itself it goes by, and when that was asked; None if of nothing."""
         for name in _SOURCES:

@@ -53,12 +53,23 @@ class AttemptOutcome(TextChoices):
     PAUSED = "PAUSED", _("Paused")
 
 
-class RecoveryTarget(models.Model):
-    """A place where a cluster can be restored to: a directory and a port on a worker's machine."""
+class UsedManager(models.Manager["RecoveryTarget"]):
+    """The targets that are registered: what is not any more is found by its history alone."""
 
-    name = models.CharField(max_length=60, unique=True)
+    def get_queryset(self) -> models.QuerySet["RecoveryTarget"]:
+        return super().get_queryset().filter(unregistered_at=None)
+
+
+class RecoveryTarget(models.Model):
+    """A place where a cluster can be restored to: a directory and a port on a worker's machine.
+
+    One that was unregistered stays as a row, so that its restores and drills keep their place; only
+    ``everything`` finds it. Its name and its directory may be registered again.
+    """
+
+    name = models.CharField(max_length=60)
     port = models.PositiveIntegerField()
-    data_dir = models.CharField(max_length=500, unique=True)
+    data_dir = models.CharField(max_length=500)
     # What was fetched waits here; on the same disk, nothing is copied twice over the wire.
     work_dir = models.CharField(max_length=500)
     # The PostgreSQL programs to restore with; empty for the bundled ones.
@@ -68,6 +79,8 @@ class RecoveryTarget(models.Model):
     # Where applications find a cluster that was restored here.
     host = models.CharField(max_length=200, default="127.0.0.1")
     registered_at = models.DateTimeField()
+    # Since when nothing is restored to it any more; None while it is registered.
+    unregistered_at = models.DateTimeField(null=True, blank=True)
     # What the worker beside it saw when it last looked; empty while it never did.
     probed_at = models.DateTimeField(null=True, blank=True)
     free_bytes = models.BigIntegerField(null=True, blank=True)
@@ -79,8 +92,23 @@ class RecoveryTarget(models.Model):
     # stopped), "standby", "port", "programs", "disk".
     occupied_by = models.CharField(max_length=20, blank=True)
 
+    objects = UsedManager()
+    everything = models.Manager["RecoveryTarget"]()
+
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                name="recoverytarget_name_is_unique",
+                fields=["name"],
+                condition=Q(unregistered_at__isnull=True),
+                violation_error_message="A recovery target of this name is registered already.",
+            ),
+            models.UniqueConstraint(
+                name="recoverytarget_directory_is_unique",
+                fields=["data_dir"],
+                condition=Q(unregistered_at__isnull=True),
+                violation_error_message="A recovery target with this directory is registered.",
+            ),
             models.CheckConstraint(
                 name="recoverytarget_port_is_one", condition=Q(port__gte=1024, port__lte=65535)
             ),

@@ -155,7 +155,12 @@ from backups.operations.standbys import (
     keep_warm,
     stop_keeping_warm,
 )
-from backups.operations.targets import look_at_targets
+from backups.operations.targets import (
+    TargetNameDiffers,
+    TargetNeeded,
+    look_at_targets,
+    unregister_recovery_target,
+)
 from backups.operations.tenant_restores import (
     NotDecidable,
     NotMovable,
@@ -299,6 +304,8 @@ __all__ = [
     "TargetBusy",
     "TargetForDrills",
     "TargetKeepsStandby",
+    "TargetNameDiffers",
+    "TargetNeeded",
     "TargetNotReached",
     "TargetNotReady",
     "TargetOccupied",
@@ -380,6 +387,7 @@ __all__ = [
     "try_check",
     "unheard_places",
     "unregister_database",
+    "unregister_recovery_target",
     "unregister_tenant",
     "untick_step",
     "write_alert_rule",

@@ -65,4 +65,5 @@ def check_now(
     """
     with contextlib.suppress(CatalogueUnreadable):
         sync_backups(database_id=database_id, at=at)
+    runner.renew_forecast(database_id=database_id, at=at)
     return runner.check_database(database_id=database_id, at=at, names=names)

@@ -27,7 +27,7 @@ class Ground:
     ``own_place_ids`` are the storage locations that are the same bucket and prefix as its own,
     ``taken_place_ids`` those in which another database's archive has its name,
     ``read_only_place_ids`` those to which nothing is written; ``own_target_ids`` are the recovery
-    targets at the address of the database itself.
+    targets at the address of the database itself, ``standby_target_ids`` those that keep a standby.
     """
 
     engine: str
@@ -35,6 +35,7 @@ class Ground:
     keeps_log: bool
     own_place_ids: frozenset[int] = frozenset()
     own_target_ids: frozenset[int] = frozenset()
+    standby_target_ids: frozenset[int] = frozenset()
     taken_place_ids: frozenset[int] = frozenset()
     read_only_place_ids: frozenset[int] = frozenset()
 
@@ -193,6 +194,11 @@ def _of_drills(terms: Terms, ground: Ground, _at: datetime) -> Iterator[str]:
         yield (
             f"{terms.drill_target} is at the address of the database itself, where a drill would "
             "be in its way. Name another recovery target."
+        )
+    if terms.drill_target is not None and terms.drill_target.id in ground.standby_target_ids:
+        yield (
+            f"{terms.drill_target} keeps a standby warm, which leaves no room for a drill. Name "
+            "another recovery target."
         )
 
 

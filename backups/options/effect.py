@@ -75,6 +75,8 @@ class Standing:
     outlook: Outlook
     words: str
     breaks: Sequence[str]
+    # Promises of which nobody can say whether they hold.
+    doubts: Sequence[str] = ()
 
 
 def standing_of(facts: Facts, ground: Ground, terms: Terms) -> Standing:
@@ -83,7 +85,12 @@ def standing_of(facts: Facts, ground: Ground, terms: Terms) -> Standing:
     clauses = [*_of_replay(nothing, outlook), *_of_time(nothing, outlook, terms)]
     words = f"At the worst moment, just before the next backup: {', '.join(clauses)}. "
     words += _of_loss(nothing, outlook, terms, terms)
-    return Standing(outlook=outlook, words=words, breaks=list(_breaks(terms, outlook)))
+    return Standing(
+        outlook=outlook,
+        words=words,
+        breaks=list(_breaks(terms, outlook)),
+        doubts=list(_doubts(terms, outlook)),
+    )
 
 
 def effect_of(facts: Facts, ground: Ground, before: Terms, after: Terms) -> Effect:
@@ -262,6 +269,13 @@ def _rounded(length: timedelta) -> str:
     """Write what was measured, not chosen: to the minute."""
     minute = timedelta(minutes=1)
     return span(length if length < minute else round(length / minute) * minute)
+
+
+def _doubts(terms: Terms, outlook: Outlook) -> Iterator[str]:
+    if terms.back_within is not None and outlook.back is None:
+        yield f"Whether it is back within {span(terms.back_within)} is not known"
+    if terms.may_lose is not None and outlook.loss_seconds is None:
+        yield f"Whether no more than {span(terms.may_lose)} is lost is not known"
 
 
 def _breaks(terms: Terms, outlook: Outlook) -> Iterator[str]:

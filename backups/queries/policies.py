@@ -15,6 +15,7 @@ from backups.models import (
     EngineName,
     PolicyChange,
     RecoveryTarget,
+    Standby,
     StorageLocation,
 )
 from backups.options.contradictions import Ground
@@ -59,6 +60,7 @@ def ground_of(database: Database) -> Ground:
         keeps_log=engine is not None and engine.capabilities.keeps_log,
         own_place_ids=frozenset(_same_places(database.storage)),
         own_target_ids=frozenset(_same_address(database)),
+        standby_target_ids=frozenset(Standby.objects.values_list("target_id", flat=True)),
         taken_place_ids=places_taken(database),
         read_only_place_ids=frozenset(
             StorageLocation.objects.filter(is_read_only=True).values_list("pk", flat=True)

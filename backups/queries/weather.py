@@ -67,9 +67,14 @@ def window_rows(location_id: int) -> "list[tuple[SaturationWindow, saturation.Wi
     return [(row, window_of(row)) for row in ordered]
 
 
-def last_probes(location_id: int, *, most: int = LATEST_PROBES) -> "list[StorageProbe]":
+def last_probes(
+    location_id: int, *, since: datetime | None = None, most: int = LATEST_PROBES
+) -> "list[StorageProbe]":
     """Return the newest probes of a location."""
-    return list(StorageProbe.objects.filter(location_id=location_id).order_by("-at", "id")[:most])
+    rows = StorageProbe.objects.filter(location_id=location_id)
+    if since is not None:
+        rows = rows.filter(at__gte=since)
+    return list(rows.order_by("-at", "id")[:most])
 
 
 def heat_of(location: StorageLocation, *, at: datetime, tz: str) -> saturation.Heat:

@@ -31,7 +31,12 @@ from backups.runner.drills import (
 )
 from backups.runner.due import begin_due_backups
 from backups.runner.looking import Look, look_at_archive
-from backups.runner.loss import forecast_loss, forecast_losses, thin_forecasts
+from backups.runner.loss import (
+    forecast_loss,
+    forecast_losses,
+    renew_forecast,
+    thin_forecasts,
+)
 from backups.runner.options import read_facts
 from backups.runner.places import clear_left_place, left_places
 from backups.runner.probing import due_storages, probe_storage, thin_probes
@@ -99,6 +104,7 @@ __all__ = [
     "read_content",
     "read_facts",
     "read_question",
+    "renew_forecast",
     "run_backup",
     "run_copy",
     "run_manifest",

@@ -22,14 +22,13 @@ from backups.models import (
 )
 from backups.options import Point, RecoveryOption, make_board
 from backups.options.words import duration
+from backups.runner.alerting.declaring import declare_once, key_of
 from backups.runner.due import is_beyond
 from backups.runner.options import read_facts
 from backups.runner.places import clear_scratch
 from backups.runner.verification import has_rows
 from incidents.models import Incident
-from incidents.operations import AlreadyDeclared, declare_incident
-from incidents.queries import open_with_key
-from incidents.values import IncidentKind, Severity, Source, Visibility
+from incidents.values import IncidentKind, Severity
 
 logger = logging.getLogger(__name__)
 
@@ -230,22 +229,17 @@ def _declared(drill: Drill, *, at: datetime) -> Incident | None:
         return None
     if policy is None or policy.drill_alarm == DrillAlarm.NOTHING:
         return None
-    key = f"drill:{drill.database_id}"
+    title = f"A restore drill of {drill.database} failed"
     is_drill = policy.drill_alarm == DrillAlarm.DRILL
-    try:
-        return declare_incident(
-            title=f"A restore drill of {drill.database} failed",
-            summary=drill.words,
-            severity=Severity.SEV3,
-            kind=IncidentKind.DRILL if is_drill else IncidentKind.LIVE,
-            visibility=Visibility.INTERNAL,
-            source=Source.JOB,
-            dedup_key=key,
-            author=None,
-            at=at,
-        )
-    except AlreadyDeclared:
-        return next(iter(open_with_key(key)), None)
+    return declare_once(
+        key=f"drill:{drill.database_id}" if is_drill else key_of(drill.database),
+        kind=IncidentKind.DRILL if is_drill else IncidentKind.LIVE,
+        title=title,
+        about=title,
+        words=drill.words,
+        severity=Severity.SEV3,
+        at=at,
+    )
 
 
 def clear_drill(*, drill_id: int, at: datetime) -> None:

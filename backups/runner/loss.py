@@ -66,6 +66,21 @@ def forecast_loss(*, database_id: int, at: datetime, slot: datetime | None = Non
     return row
 
 
+def renew_forecast(*, database_id: int, at: datetime) -> None:
+    """Say anew what a loss of this database would cost: more is known of it than when it was said.
+
+    It takes the place of what was said for this stretch of ``EVERY``.
+    """
+    row = forecast_loss(database_id=database_id, at=at, slot=_slot(at))
+    named = [field.name for field in LossForecast._meta.concrete_fields]
+    LossForecast.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["database", "at"],
+        update_fields=[name for name in named if name not in ("id", "database", "at")],
+    )
+
+
 def _best(facts: Facts) -> tuple[Board, RecoveryOption | None]:
     board = make_board(facts)
     return board, next((option for option in board.options if option.can_start), None)
@@ -125,6 +140,9 @@ def _words(facts: Facts, board: Board, plan: RecoveryOption | None) -> str:
     way = f"from {plan.backup.name} in {plan.place.name} to {plan.target.name}"
     if plan.strategy == Strategy.STANDBY:
         way = f"by the standby that is warm at {plan.target.name}"
+    elif plan.target.occupied_by:
+        held = "the cluster that runs" if plan.target.occupied_by == "running" else "what lies"
+        way += f", where {held} there has to be moved aside"
     words = (
         f"{POINTS[plan.point]}, {way}: what is newer than "
         f"{duration(board.at - plan.data_until_at)} is lost."

@@ -238,17 +238,25 @@ def _plan_from(
 
 
 def why_missing(
-    archive: Archive, postgres: Postgres, plan: Plan, folder: Path, *, tell: Tell
+    archive: Archive,
+    postgres: Postgres,
+    plan: Plan,
+    folder: Path,
+    *,
+    doubted: Sequence[str] = (),
+    tell: Tell,
 ) -> EngineFailed | None:
     """Look again why a log file is not there; None if the log is whole all the same.
 
-    Names the last moment that can be reached without it.
+    Those that are ``doubted``, by name, are looked into. Names the last moment that can be reached
+    without it.
     """
     if not archive.engine.capabilities.keeps_log:
         return None
     records = patiently(archive.engine.catalogue, tell)
     log, _inventory = opened_log(archive, postgres, folder, records, tell=tell)
     destination = plan.destination
+    log.doubt(doubted)
     try:
         if destination.ends_with_backup:
             log.plan(None, backup_id=destination.backup.backup_id)

@@ -17,7 +17,7 @@ from backups.engines.base import ReadsBack, Streams
 from backups.engines.replay import Replay
 from backups.engines.standing import Standing
 from backups.engines.wal_stage import WalStage
-from backups.errors import EngineFailed, ObjectMissing
+from backups.errors import EngineFailed, ObjectDamaged, ObjectMissing
 from backups.models import (
     Backup,
     RestoreJob,
@@ -344,12 +344,12 @@ class Restoration:
         try:
             for last in steps:
                 self._telling.step(last)
-        except ObjectMissing as missing:
+        except (ObjectMissing, ObjectDamaged) as fault:
             # Of the log, perhaps: then the last moment that can be reached without it is known.
-            explained = self._why_missing()
+            explained = self._why_lacking(fault)
             if explained is None:
                 raise
-            raise explained from missing
+            raise explained from fault
         finally:
             if hasattr(steps, "close"):
                 steps.close()
@@ -358,12 +358,19 @@ class Restoration:
     def _quietly(self) -> Callable[[Step], None]:
         return only_long(self._telling.step, told_after_seconds())
 
-    def _why_missing(self) -> EngineFailed | None:
+    def _why_lacking(self, fault: ObjectMissing | ObjectDamaged) -> EngineFailed | None:
         plan, folder = self._workspace.plan(), self._workspace.folder
         assert plan is not None
+        doubted = []
+        if isinstance(fault, ObjectDamaged):
+            doubted = [file.name for file in plan.archive if file.ref.key == fault.key]
+            if not doubted:
+                return None
         # Not through the relay, which knows by heart what was listed before.
         with opened_archive(self._job.database) as archive:
-            return why_missing(archive, self._postgres, plan, folder, tell=self._quietly())
+            return why_missing(
+                archive, self._postgres, plan, folder, doubted=doubted, tell=self._quietly()
+            )
 
     def _fetching(
         self, items: Sequence[FetchItem], plan: Plan, *, afresh: bool = False

@@ -16,10 +16,14 @@ _APART = timedelta(seconds=97)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What a loss at the worst moment would cost, in words, and which promises that breaks."""
+    """What a loss at the worst moment would cost, in words, and which promises that breaks.
+
+    ``doubts`` are those of which it is not known.
+    """
 
     words: str
     breaks: list[str]
+    doubts: list[str]
 
 
 def policy_standing(*, database_id: int, at: datetime) -> Standing | None:
@@ -62,6 +66,7 @@ def kept_standing(
             "of": repr(ground),
             "words": found.words if found else "",
             "breaks": list(found.breaks) if found else [],
+            "doubts": list(found.doubts) if found else [],
         }
         BackupPolicy.objects.filter(pk=policy.pk).update(standing=kept)
-    return Kept(words=kept["words"], breaks=kept["breaks"])
+    return Kept(words=kept["words"], breaks=kept["breaks"], doubts=kept["doubts"])

@@ -96,6 +96,7 @@ def figures_of(
         is_one_by_one=job.brings_forward_id is not None,
         has_kept=state == ProgressState.SUCCEEDED and _has_kept(job),
         resumes_at=job.resume_at if state == ProgressState.PAUSED else None,
+        follows_at=job.brings_forward.data_until_at if job.brings_forward is not None else None,
     )
 
 

@@ -90,8 +90,8 @@ def _lost(jobs: JobQuerySet, *, at: datetime) -> list[RestoreJob]:
 
 
 def _forget_estimate(job: RestoreJob) -> None:
-    """Drop what the lost worker foresaw: nobody works at it, so its end is not known."""
-    job.eta_low_at = job.eta_high_at = None
+    """Drop what the lost worker foresaw: nobody works at it, so neither speed nor end is known."""
+    job.eta_low_at = job.eta_high_at = job.rate = None
     RestoreJob.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
         eta_low_at=None, eta_high_at=None, rate=None
     )

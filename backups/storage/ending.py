@@ -99,8 +99,10 @@ class Ending:
         """
         digests = bytes(job.held.digests)
         if digests == job.first_digests:
+            if self._turns_elsewhere(job):
+                return False
             if self.etags_are_checksums:
-                raise ObjectDamaged(f"{job.item.ref.key}: not what its ETag says, where it lies")
+                raise _damage(job, "not what its ETag says, where it lies")
             self.etags_say_nothing = True
             return True
         self._count_unsound(job, "not what its ETag says")
@@ -117,10 +119,36 @@ class Ending:
             job.drop(self.journal, block, block + 1)
         return False
 
+    def _turns_elsewhere(self, job: Job) -> bool:
+        """Ask for all of it in a source that has not shown yet that it has nothing better.
+
+        The others are set aside, for nobody knows from which of them the bad bytes came.
+        """
+        if len(job.served) == 1:
+            job.judged |= job.served
+        others = {channel.index for channel in self.sources.channels}
+        lacking = {n for n, why in job.barred.items() if not isinstance(why, ObjectDamaged)}
+        left = sorted(others - lacking - job.judged)
+        if not left or len(others - lacking) == 1:
+            return False
+        damage = _damage(job, "not what its ETag says, where it lies")
+        for index in others - lacking:
+            job.barred[index] = damage
+        del job.barred[left[0]]
+        job.served.clear()
+        job.first_digests, job.unsound = b"", 0
+        job.drop(self.journal, 0, len(job.states))
+        return True
+
     def _count_unsound(self, job: Job, why: str) -> None:
         job.unsound += 1
         if job.unsound >= self.manner.tries_of_unsound:
-            raise ObjectDamaged(f"{job.item.ref.key}: {why}")
+            raise _damage(job, why)
+
+
+def _damage(job: Job, why: str) -> ObjectDamaged:
+    key = job.item.ref.key
+    return ObjectDamaged(f"{key}: {why}", key=key)
 
 
 def _digest(digests: bytes, block: int) -> bytes:

@@ -246,7 +246,7 @@ class Fetcher:
 
     def end_job(self, job: Job) -> None:
         drops = job.drops
-        is_sound = self._ending.end(job)
+        is_sound = self._is_sound(job)
         with self._news:
             job.is_finishing = False
             if job.is_gone:
@@ -265,6 +265,9 @@ class Fetcher:
             self._end_later(job)
         elif is_awaited:
             self._enqueue(job, 0, job.size, BACKGROUND)
+
+    def _is_sound(self, job: Job) -> bool:
+        return self._ending.end(job)
 
     def _finished(self, job: Job) -> None:
         """Note that an object is finished. The lock is held, so nothing is given up meanwhile."""

@@ -200,7 +200,7 @@ class Flow:
         with self._lock:
             self._this(now)
             seconds = [each for each in self._seconds if each.at > now - MINUTE]
-            active = [each for each in seconds if each.is_asked or each.requests]
+            active = [each for each in seconds if each.is_asked or each.requests or each.bytes]
             return Measurement(
                 source=source,
                 seconds=float(len(active)),

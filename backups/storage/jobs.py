@@ -78,8 +78,12 @@ class Job:
     barred: dict[int, EngineFailed] = field(default_factory=dict)
     # Sources that have given bytes of it.
     served: set[int] = field(default_factory=set)
+    # Sources that have given all of it by themselves, twice, and not what its ETag says.
+    judged: set[int] = field(default_factory=set)
     # A source said that it encrypts the object in a way that makes its ETag no checksum.
     is_etag_no_checksum: bool = False
+    # How often a source said that the object is not what was asked for, though it was.
+    denials: dict[int, int] = field(default_factory=dict)
     # How often in a row a source sent the whole object for a stretch of it.
     unranged: dict[int, int] = field(default_factory=dict)
     failure: BaseException | None = None

@@ -8,6 +8,7 @@ of their hashes.
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,16 @@ MOST_HASHES = 256 * 1024
 TRIES = 3
 _MANIFESTS = "highwater/manifests/"
 OUTAGE_SECONDS = 1800
+# How an object's key names its backup: pgBackRest's, barman's, pg_dump's. pgBackRest's is the first
+# because inside of its backups there are folders that look like barman's.
+_LAYOUTS = [
+    re.compile(r"(?P<above>(?:.*/)?)" + below)
+    for below in (
+        r"backup/(?P<server>[^/]+)/(?P<backup>\d{8}-\d{6}F(?:_\d{8}-\d{6}[DI])?)/.+",
+        r"(?P<server>[^/]+)/base/(?P<backup>[^/]+)/[^/]+",
+        r"(?P<server>[^/]+)/dumps/(?P<backup>[^/]+)/.+",
+    )
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +82,17 @@ class Ledger(Protocol):
 def manifest_key(bucket: Reader, server: str, backup_id: str) -> str:
     """Return where the manifest lies: beside barman's folders, which barman never lists."""
     return bucket.place.key("highwater", "manifests", server, f"{backup_id}.json")
+
+
+def manifest_key_of(object_key: str) -> str:
+    """Return where the manifest of an object's backup lies, whatever folder the archive is in.
+
+    Empty if the key is not laid out as any engine lays out its backups.
+    """
+    found = next(filter(None, (layout.fullmatch(object_key) for layout in _LAYOUTS)), None)
+    if found is None:
+        return ""
+    return f"{found['above']}{_MANIFESTS}{found['server']}/{found['backup']}.json"
 
 
 def record_manifest(

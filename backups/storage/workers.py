@@ -24,6 +24,7 @@ from backups.storage.jobs import Gone, Job, Part, prove_believed
 from backups.storage.journal import Journal
 from backups.storage.schedule import Schedule, Task
 from backups.storage.sources import Channel, Sources
+from backups.storage.values import is_same_etag
 from backups.storage.warden import Warden
 from backups.storage.wire import Cancelled
 
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 IDLE_THREAD_SECONDS = 10.0
 NAP_SECONDS = 0.5
 SPARE_THREADS = 16
+# So often a source may say of an object that has not changed that it has.
+TRIES_OF_DENIED = 5
 
 
 class Listener(Protocol):
@@ -337,9 +340,13 @@ class Workers:
             self._refuse(attempt, failure)
             return
         try:
-            if isinstance(failure, ObjectChanged) and self._is_same_elsewhere(attempt):
-                self._let_go(attempt, 0.0)
-                return
+            if isinstance(failure, ObjectChanged):
+                if self._was_mistaken(attempt):
+                    self._ride_out(attempt, PassingTrouble("error", str(failure)))
+                    return
+                if self._is_same_elsewhere(attempt):
+                    self._let_go(attempt, 0.0)
+                    return
         except PassingTrouble as trouble:
             # It could not be asked just now, which says nothing of what it has.
             self._ride_out(attempt, trouble)
@@ -360,6 +367,24 @@ class Workers:
             self._listener.all_failed(refusal)
             return
         self._let_go(attempt, now + 0.1)
+
+    def _was_mistaken(self, attempt: Attempt) -> bool:
+        """Whether the object is what was asked for, though an answer said otherwise.
+
+        Storages under load have refused a range of an object that nobody had touched.
+
+        :raises PassingTrouble: if the source cannot be asked just now
+        """
+        job, channel = attempt.job, attempt.channel
+        denials = job.denials.get(channel.index, 0) + 1
+        job.denials[channel.index] = denials
+        if denials > TRIES_OF_DENIED:
+            return False
+        try:
+            own = channel.bucket.head(channel.own_key(job.item.ref.key))
+        except (ObjectMissing, CredentialsRefused):
+            return False
+        return own.size == job.size and is_same_etag(own.etag, attempt.asked_etag)
 
     def _is_same_elsewhere(self, attempt: Attempt) -> bool:
         """Whether another source has the same bytes under an ETag of its own.

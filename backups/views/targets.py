@@ -2,13 +2,17 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import staff_required
-from backups import operations, queries
+from backups import forms, operations, queries
+from backups.models import RecoveryTarget
+from incidents.errors import Refused
+
+_INVALID = 422
 
 
 @require_GET
@@ -27,6 +31,31 @@ def look_at_targets(request: HttpRequest) -> HttpResponse:
     operations.look_at_targets()
     messages.success(request, _("The workers are asked. What they see appears here by itself."))
     return redirect("backups:target-list")
+
+
+@staff_required
+def unregister_target(request: HttpRequest, pk: int) -> HttpResponse:
+    """Unregister a recovery target, once its name is typed."""
+    target = get_object_or_404(RecoveryTarget, pk=pk)
+    form = forms.UnregisterForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            operations.unregister_recovery_target(
+                target_id=pk, typed=form.cleaned_data["typed"], at=timezone.now()
+            )
+        except operations.TargetNameDiffers as refusal:
+            form.add_error("typed", str(refusal))
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("%s is unregistered. Nothing was deleted.") % target)
+            return redirect("backups:target-list")
+    return render(
+        request,
+        "backups/target_unregister.html",
+        {"target": target, "form": form},
+        status=_INVALID if form.errors else 200,
+    )
 
 
 @require_GET

@@ -176,6 +176,9 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "config.api.answer_refusal",
 }
 
+# How many requests of one token the management API answers in a minute.
+API_REQUESTS_A_MINUTE = 600
+
 # How long a running job may be silent before the page says so, and a lease may be taken over.
 LEASE_SECONDS = 20
 HEARTBEAT_SECONDS = 5

@@ -6,12 +6,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from incidents import operations, queries
+from incidents import account, operations, queries
 from incidents.api.serializers import (
     AddEntrySerializer,
     BackfillSerializer,
@@ -23,7 +24,7 @@ from incidents.api.serializers import (
     UpdateSerializer,
     warnings_of,
 )
-from incidents.models import Incident
+from incidents.models import Incident, Postmortem
 from incidents.values import Source, When
 
 
@@ -113,6 +114,38 @@ class IncidentViewSet(viewsets.ReadOnlyModelViewSet[Incident]):
         incident.refresh_from_db()
         said = UpdateSerializer(update).data | {"warnings": warnings_of(incident)}
         return Response(said, status=status.HTTP_201_CREATED)
+
+    @action(detail=True, methods=["get"])
+    def postmortem(self, request: Request, pk: str) -> Response:
+        """Read the postmortem: its state, and its sections as HTML and as they were written.
+
+        With ``?export=md`` the whole record is added as the document that can be imported.
+        """
+        incident = self.get_object()
+        written = Postmortem.objects.filter(incident=incident).first()
+        if written is None:
+            raise NotFound("No postmortem is begun. Begin it at the desk.")
+        record = queries.record_of(incident.pk)
+        told: dict[str, Any] = {
+            "state": written.state,
+            "version": written.version,
+            "approved_at": written.approved_at,
+            "published_at": written.published_at,
+            "sections": [
+                {
+                    "id": section.n,
+                    "kind": section.kind,
+                    "title": section.title,
+                    "body": section.body,
+                    "html": account.body_html(section.body, record),
+                    "is_public": section.is_public,
+                }
+                for section in record.sections
+            ],
+        }
+        if request.query_params.get("export") == "md":
+            told["document"] = account.write_markdown(account.numbered(record))
+        return Response(told)
 
 
 def _checked(serializer: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from incidents.forms.backfill import MOST_UPDATES, BackfillForm, PastUpdates
 from incidents.forms.components import ComponentForm, ComponentStatusForm, HistoryForm
 from incidents.forms.entries import EditEntryForm, FileForm, LinkForm, PlaceForm
 from incidents.forms.fields import full_name
+from incidents.forms.figures import FiguresForm
 from incidents.forms.impacts import ImpactForm, impact_initial
 from incidents.forms.incident import (
     CloseForm,
@@ -15,7 +16,14 @@ from incidents.forms.incident import (
     ResolveForm,
     ShowForm,
 )
-from incidents.forms.learning import ActionFilterForm, ActionForm, CauseForm, MoveActionForm
+from incidents.forms.learning import (
+    ActionFilterForm,
+    ActionForm,
+    ActionViewForm,
+    CauseForm,
+    MoveActionForm,
+    VendorCaseForm,
+)
 from incidents.forms.lists import IncidentFilterForm, SearchForm
 from incidents.forms.maintenance import (
     DeedForm,
@@ -31,6 +39,7 @@ from incidents.forms.maintenance import (
 from incidents.forms.messages import MessageTemplateForm
 from incidents.forms.notices import MyAddressForm, NoticeChannelForm
 from incidents.forms.postmortem import ConfirmForm, PastedForm
+from incidents.forms.postmortems import AccountForm, NewSectionForm, ReturnForm, SectionForm
 from incidents.forms.promises import PromiseForm, SettleForm, WithdrawForm
 from incidents.forms.roles import (
     CorrectRoleForm,
@@ -42,13 +51,16 @@ from incidents.forms.roles import (
 )
 from incidents.forms.rules import RulesForm
 from incidents.forms.timeline import LONGEST_LINE, QuickEntryForm, TimelineFilterForm
+from incidents.forms.trackers import SendForm, TrackerForm
 from incidents.forms.updates import CorrectForm, ReasonForm, TemplateForm, UpdateForm
 
 __all__ = [
     "LONGEST_LINE",
     "MOST_UPDATES",
+    "AccountForm",
     "ActionFilterForm",
     "ActionForm",
+    "ActionViewForm",
     "AlertHookForm",
     "BackfillForm",
     "CauseForm",
@@ -64,6 +76,7 @@ __all__ = [
     "EditIncidentForm",
     "EditMaintenanceForm",
     "ExtendForm",
+    "FiguresForm",
     "FileForm",
     "HandoverForm",
     "HistoryForm",
@@ -77,6 +90,7 @@ __all__ = [
     "MoveActionForm",
     "MoveForm",
     "MyAddressForm",
+    "NewSectionForm",
     "NoticeChannelForm",
     "OtherIncidentForm",
     "PartingForm",
@@ -89,15 +103,20 @@ __all__ = [
     "ReasonForm",
     "ReopenForm",
     "ResolveForm",
+    "ReturnForm",
     "RoleForm",
     "RulesForm",
     "ScheduleForm",
     "SearchForm",
+    "SectionForm",
+    "SendForm",
     "SettleForm",
     "ShowForm",
     "TemplateForm",
     "TimelineFilterForm",
+    "TrackerForm",
     "UpdateForm",
+    "VendorCaseForm",
     "WindowForm",
     "WithdrawForm",
     "full_name",

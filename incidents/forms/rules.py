@@ -28,6 +28,7 @@ class Row:
     cadence: list[tuple[str, forms.BoundField]]
     approval: forms.BoundField
     days: forms.BoundField
+    action_days: forms.BoundField
 
 
 class RulesForm(DeskForm):
@@ -99,6 +100,12 @@ class RulesForm(DeskForm):
                 max_value=_MOST_DAYS,
                 required=False,
             )
+            self.fields[f"action_days_{severity}"] = forms.IntegerField(
+                label=f"{severity.upper()}: days until an action item is done",
+                min_value=1,
+                max_value=_MOST_DAYS,
+                required=False,
+            )
 
     def rows(self) -> Iterator[Row]:
         """Yield what is agreed on for each severity."""
@@ -110,6 +117,7 @@ class RulesForm(DeskForm):
                 ],
                 approval=self[f"approval_{severity}"],
                 days=self[f"days_{severity}"],
+                action_days=self[f"action_days_{severity}"],
             )
 
     def meant(self) -> dict[str, Any]:
@@ -124,6 +132,7 @@ class RulesForm(DeskForm):
             },
             "approval": [row for row in Severity if data[f"approval_{row}"]],
             "postmortem_days": {row: data[f"days_{row}"] for row in Severity},
+            "action_days": {row: data[f"action_days_{row}"] for row in Severity},
             **{name: data[f"{name}_minutes"] * _MINUTE for name in named},
             "night_begins": data["night_begins"],
             "night_ends": data["night_ends"],
@@ -143,6 +152,7 @@ def _initial(agreed: Agreed) -> dict[str, Any]:
     for severity, rule in agreed.severities.items():
         initial[f"approval_{severity}"] = rule.needs_approval
         initial[f"days_{severity}"] = rule.postmortem_days
+        initial[f"action_days_{severity}"] = rule.action_days
     return initial
 
 

@@ -6,15 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+# By their first letters, in English, German, French, Dutch, Spanish, Italian and Portuguese.
+_MONTHS = (
+    r"jan(?:uary?|uari?|vier|v|eiro)?|jänner|gennaio|enero",
+    r"feb(?:ruary?|ruari?|rero|braio)?|fév(?:rier|r)?|fevrier|fevereiro",
+    r"mar(?:ch|s|zo)?|märz|maerz|maart|março",
+    r"apr(?:ile?)?|avr(?:il)?|abril",
+    r"may|mai(?:o)?|mayo|mei|maggio",
+    r"jun[ei]?|juin|junio|junho|giugno",
+    r"jul[yi]?|juil(?:let)?|julio|julho|luglio",
+    r"aug(?:ust(?:us)?)?|août|aout|agosto",
+    r"sept?(?:embre|embre?r?|iembre)?|settembre|setembro",
+    r"o[ck]t(?:ob(?:er|re))?|octubre|ottobre|outubro",
+    r"nov(?:emb(?:er|re)|iembre|embro)?",
+    r"de[cz](?:emb(?:er|re|ro))?|déc(?:embre)?|diciembre|dicembre",
 )
+_MONTH = f"(?:{'|'.join(_MONTHS)})"
+_MONTH_NAMES = tuple(re.compile(names, re.IGNORECASE) for names in _MONTHS)
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _NTH = rf"{_DAY}(?:st|nd|rd|th)?"
+_ORDINAL = rf"{_DAY}(?:st|nd|rd|th|er|\.|º|e)?"
 _YEAR = r"(?:19|20)\d{2}"
 # A year that is not the hour and minute of "Oct 21 2015 UTC" or "Oct 21 20:15".
 _TAIL_YEAR = rf"{_YEAR}(?!\d|:\d|\s?(?:UTC|GMT|Z\b))"
@@ -29,7 +42,7 @@ DATE_PATTERN = "|".join(
         rf"(?P<mdd>\b{_MONTH}\b\.?[ ]?{_NTH}{_DASH}{_NTH}(?!\d|[:.]\d|\s?[ap]\.?m\b)(?:,?\s{_TAIL_YEAR})?)",
         rf"(?P<ddm>(?<![\d:.\-]){_NTH}{_DASH}{_NTH}(?:\sof)?[ ]{_MONTH}\b\.?(?:,?\s{_TAIL_YEAR})?)",
         rf"(?P<mdy>\b{_MONTH}\b\.?[ \-]?{_NTH}\b(?!\d|:\d|\s?[ap]\.?m\b)(?:(?:,\s?|\s|-){_TAIL_YEAR})?)",
-        rf"(?P<dmy>(?<![\d:.,\-/]){_NTH}(?:\sof)?[ \-/]{_MONTH}\b\.?(?:[ ,\-/]{{1,2}}{_TAIL_YEAR})?)",
+        rf"(?P<dmy>(?<![\d:.,\-/]){_ORDINAL}(?:\s(?:of|de|di))?[ \-/]{_MONTH}\b\.?(?:(?: de |[ ,\-/]{{1,2}}){_TAIL_YEAR})?)",
         rf"(?P<num>(?<![\d.:/\-]){_DAY}(?P<s2>[-/.]){_DAY}(?P=s2)(?:{_YEAR}|\d{{2}}(?=\b(?!\.\d)))(?![\d/\-]))",
         rf"(?P<md>(?<![\d.:/\-])(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|(?:0?[1-9]|1[0-2])/{_DAY})(?=[ T,]{{1,2}}[0-2]?\d:[0-5]\d))",
         r"(?P<dm>(?<![\d.:/\-])(?:1[3-9]|2\d|3[01])[-/](?:0?[1-9]|1[0-2])(?=[ ,]{1,2}[0-2]?\d:[0-5]\d))",
@@ -40,7 +53,6 @@ DATE_PATTERN = "|".join(
 
 _NUMBER = re.compile(r"\d+")
 _NAME = re.compile(_MONTH, re.IGNORECASE)
-_LEAP_YEAR = 2000
 _SHORT_YEARS = 99
 _LONGEST_MONTH = 31
 
@@ -72,7 +84,7 @@ class Day:
 
 
 def read_day(match: re.Match[str]) -> Day | None:
-    """Return the date of a match of DATE_PATTERN; None if the calendar has no such day."""
+    """Return the date of a match of DATE_PATTERN as it is written, be it one that does not exist."""
     form = str(match.lastgroup) if match.lastgroup not in ("s1", "s2") else ""
     form = form or ("iso" if match["iso"] else "num")
     words = match[form]
@@ -80,11 +92,11 @@ def read_day(match: re.Match[str]) -> Day | None:
         form = "dot"  # "01.03.2022" is written where the day comes first
     numbers = [int(number) for number in _NUMBER.findall(words)]
     name = _NAME.search(words)
-    month = MONTHS.index(name[0][:3].lower()) + 1 if name else 0
-    day = _READERS[form](numbers, month)
-    if day is None or (day.day and day.on(day.year or _LEAP_YEAR) is None):
-        return None
-    return day
+    return _READERS[form](numbers, _month(name[0]) if name else 0)
+
+
+def _month(name: str) -> int:
+    return next(n for n, names in enumerate(_MONTH_NAMES, 1) if names.fullmatch(name))
 
 
 def _numeric(numbers: list[int], *, dotted: bool) -> Day | None:
@@ -92,9 +104,9 @@ def _numeric(numbers: list[int], *, dotted: bool) -> Day | None:
     year += 0 if year > _SHORT_YEARS else 2000
     month_first = Day(year=year, month=first, day=second)
     day_first = Day(year=year, month=second, day=first)
-    if first > len(MONTHS):
-        return day_first if second <= len(MONTHS) else None
-    if second > len(MONTHS):
+    if first > len(_MONTHS):
+        return day_first if second <= len(_MONTHS) else None
+    if second > len(_MONTHS):
         return month_first
     if dotted:
         return day_first
@@ -103,7 +115,7 @@ def _numeric(numbers: list[int], *, dotted: bool) -> Day | None:
 
 def _without_year(numbers: list[int]) -> Day:
     month, day = numbers
-    other = Day(year=None, month=day, day=month) if day <= len(MONTHS) and day != month else None
+    other = Day(year=None, month=day, day=month) if day <= len(_MONTHS) and day != month else None
     return Day(year=None, month=month, day=day, swapped=other)
 
 

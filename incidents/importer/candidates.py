@@ -131,6 +131,7 @@ def _from_table(rows: list[Item]) -> list[Step]:
                     text=row.text,
                     zone=row.zone,
                     flags=row.flags,
+                    relative=row.relative,
                 )
             )
     return steps

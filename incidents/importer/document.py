@@ -1,6 +1,7 @@
 """A document cut into what a reader sees: headings, list items, table rows, lines."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -8,7 +9,14 @@ from itertools import islice
 from incidents.importer.items import SIGN, Document, Item, Kind
 from incidents.importer.leading import after_time, is_strongly_parted, leading_time
 from incidents.importer.markdown import Plain, plain
-from incidents.importer.sections import LIST_LEVEL, Section, role_of, section_at
+from incidents.importer.sections import (
+    LIST_LEVEL,
+    Section,
+    is_section_name,
+    role_of,
+    section_at,
+)
+from incidents.importer.webtables import begins_table, ends_of_tables, web_rows
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:\s+|(?=[A-Za-z0-9]))(.*?)\s*#*\s*$")
@@ -16,6 +24,7 @@ _WIKI = re.compile(r"^(={2,4})\s*([^=].*?)\s*\1\s*$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-{2,})\s*$")
 _RULE = re.compile(r"^\s*(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$")
 _BULLET = re.compile(r"^(\s*)([-*+•●◦‣▪–—]|\(?\d{1,3}[.)])\s+(?=\S)")
+_NUMBER = re.compile(r"\d{1,2}[.)]\s+(?=\S)")
 _QUOTE = re.compile(r"^\s*>+ ?")
 _TABLE_RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-*:?\s*)*\|?\s*$")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
@@ -97,10 +106,13 @@ class _Cutter:
     in_table: bool = False
     outer_headings: int = 0
     code_indent: int = 0
+    table_ends: list[int] = field(default_factory=list)
+    tables_from: int = 0
 
     def cut(self, n: int) -> None:
         # One outermost heading is the title; several are chapters, or incidents.
         self.outer_headings = sum(1 for line in self.lines if re.match(r"#\s", line)) or 1
+        self.table_ends = ends_of_tables(self.lines)
         while n < len(self.lines):
             n = self._step(n)
         self._close()
@@ -113,6 +125,8 @@ class _Cutter:
             self._close()
             self.blank, self.in_table = True, False
             return n + 1
+        if n >= self.tables_from and begins_table(line) and (after := self._web_table(n)):
+            return after
         if self._is_heading(n):
             return n + (2 if _is_underlined(self.lines, n) else 1)
         self._line(n, line)
@@ -208,9 +222,16 @@ class _Cutter:
     def _is_label(self, n: int, line: str) -> bool:
         """Open a section at a short line of its own, wholly bold or ending in a colon."""
         words = line.strip()
-        if len(words) > _LONGEST_LABEL or not self.blank or _QUOTE.match(line):
+        if len(words) > _LONGEST_LABEL or _QUOTE.match(line):
+            return False
+        if _names_section(self.lines, n):
+            self._head(n, _NUMBER.sub("", words), 7)
+            return True
+        if not self.blank:
             return False
         bold = re.fullmatch(r"(?:\*\*|__)([^*]+)(?:\*\*|__):?", words)
+        if not bold and 0 <= self.list_indent < len(line) - len(line.lstrip()):
+            return False  # It goes on with the list's last item.
         text = plain(words).text
         follows = n + 1 >= len(self.lines) or not self.lines[n + 1].strip()
         bullets = n + 1 < len(self.lines) and bool(
@@ -256,14 +277,16 @@ class _Cutter:
             self.table += 1
         if _TABLE_RULE.match(line):
             return
-        cells = tuple(plain(cell) for cell in _cells(line))
+        self._add_row(n + 1, tuple(plain(cell) for cell in _cells(line)))
+
+    def _add_row(self, line: int, cells: tuple[Plain, ...]) -> None:
         words = Plain(
             " ".join(cell.text for cell in cells if cell.text),
             " ".join(cell.masked for cell in cells if cell.text),
         )
         self.items.append(
             Item(
-                line=n + 1,
+                line=line,
                 kind=Kind.ROW,
                 words=words,
                 section=self.section,
@@ -271,6 +294,25 @@ class _Cutter:
                 table=self.table,
             )
         )
+
+    def _web_table(self, n: int) -> int:
+        """Take in a table that is written as HTML; return the line after it, or 0 if it is none."""
+        place = bisect_left(self.table_ends, n)
+        if place == len(self.table_ends):
+            self.tables_from = len(self.lines)
+            return 0
+        # Lines of a table without rows are not looked at as tables again.
+        end = self.table_ends[place]
+        self.tables_from = end + 1
+        rows = web_rows(self.lines, n, end)
+        if not rows:
+            return 0
+        self._close()
+        self.table += 1
+        for row in rows:
+            self._add_row(row.line, tuple(plain(cell) for cell in row.cells))
+        self.blank, self.in_table, self.list_indent = True, False, -1
+        return end + 1
 
     def _close(self) -> None:
         if self.open is not None:
@@ -305,6 +347,16 @@ class _Cutter:
     def _leave_labels(self, indent: int) -> None:
         while self.section.level >= LIST_LEVEL + indent and self.section.parent is not None:
             self.section = self.section.parent
+
+
+def _names_section(lines: list[str], n: int) -> bool:
+    """Whether a line as "2. Timeline" or "Impact:" heads what follows, in text without markup."""
+    number, line = _NUMBER.match(lines[n]), lines[n]
+    below = lines[n + 1] if n + 1 < len(lines) else ""
+    if number:
+        return is_section_name(line[number.end() :]) and not _NUMBER.match(below)
+    flush = line.endswith(":") and line[:1].isalpha() and bool(_BULLET.match(below))
+    return flush and is_section_name(line)
 
 
 def _starts(statement: _Open) -> Iterator[tuple[int, int]]:

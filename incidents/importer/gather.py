@@ -1,5 +1,6 @@
 """The whole document looked over: which statements are entries, seen together."""
 
+import re
 from dataclasses import replace
 
 from incidents.importer.candidates import (
@@ -19,12 +20,31 @@ from incidents.importer.leading import after_time, is_strongly_parted, leading_t
 from incidents.importer.prose import sentences
 from incidents.importer.sections import SectionRole
 
+_LONGEST_BLOCK = 400
+_FEWEST_IN_CODE = 3
+_LABEL_LEVEL = 7
+_LONGEST_NAME = 4
+_VAGUELY = re.compile(
+    r"\W*(?:(?:some ?time|shortly|just|immediately|long|soon|right) )?(?:before|prior to|after)"
+    r" (?:the |this )?(?:incident|outage|event|failure|attack|deploy(?:ment)?|release|fix)\b"
+    r"|\W*(?:previously|earlier|afterwards?|later|subsequently)\s*[:,–-]",
+    re.IGNORECASE,
+)
+_CLOSES = re.compile(r"\W*(?:last )?(?:posted|updated|published)\b", re.IGNORECASE)
+_STATE = re.compile(
+    r"\W*(?:investigating|identified|monitoring|resolved|update|post-?mortem|scheduled|verifying"
+    r"|in progress|completed)\W*(?:\s[-–—:]\s.*)?",
+    re.IGNORECASE,
+)
+
 
 def find_steps(document: Document) -> list[Step]:
     """Return candidates and the dates over them, in the order of the document."""
     steps = first_steps(document)
-    if not _timed(steps):
-        steps += _from_code(document)
+    code = _from_code(document)
+    told = any(isinstance(s, Candidate) and s.is_timed and _is_in_timeline(s) for s in steps)
+    if not _timed(steps) or (not told and len(code) >= _FEWEST_IN_CODE):
+        steps = sorted([*steps, *code], key=lambda step: step.line)
     steps = _with_bodies(document, _without_stray_prose(document, steps))
     listed = any(isinstance(s, Candidate) and s.is_timed and not _is_prose(s) for s in steps)
     steps = _with_sentences(document, steps, everywhere=not listed)
@@ -80,8 +100,12 @@ def _with_bodies(document: Document, steps: list[Step]) -> list[Step]:
         if step.line in swallowed:
             continue
         if isinstance(step, Candidate) and not step.text:
-            body = _above(document, position[step.line]) or _body(document, position[step.line])
-            if body is not None:
+            above = _above(document, position[step.line])
+            body = _body(document, position[step.line])
+            if above:
+                words = " ".join(item.text for item in above)
+                result.append(replace(step, text=words, source_line=above[0].line))
+            elif body is not None:
                 result.append(replace(step, text=body.text))
                 swallowed.add(body.line)
         elif isinstance(step, Mark) and _could_be_day_entry(step):
@@ -112,7 +136,10 @@ def _could_be_day_entry(step: Step) -> bool:
 
 def _body(document: Document, n: int) -> Item | None:
     """Return the first statement below an item, if it is words and not the next time."""
+    headed = document.items[n].kind == Kind.HEADING
     for item in document.items[n + 1 : n + 3]:
+        if headed and (item.kind == Kind.CODE or _introduces(item)):
+            return item
         if item.kind in (Kind.HEADING, Kind.ROW):
             return None
         if item.kind in (Kind.LINE, Kind.BULLET):
@@ -123,14 +150,57 @@ def _body(document: Document, n: int) -> Item | None:
     return None
 
 
-def _above(document: Document, n: int) -> Item | None:
-    """Return the words right above a time that closes its paragraph, as status pages set it."""
-    if n == 0 or document.items[n].after_blank:
-        return None
+def _introduces(item: Item) -> bool:
+    """Whether a line such as "These logs were kept:" was taken for a label; it is words."""
+    words = item.section.own_role is None or len(item.text.split()) > _LONGEST_NAME
+    label = item.kind == Kind.HEADING and item.text.endswith(":") and words
+    return label and item.section.level >= _LABEL_LEVEL and leading_time(item.text) is None
+
+
+def _above(document: Document, n: int) -> list[Item]:
+    """Return the words right above a time that closes them, as status pages set it.
+
+    In lines without a gap that begin with words and end with a time, each time closes its words.
+    "Posted 3 May, 14:05" closes the words back to the name of the state that was announced.
+    """
+    if _CLOSES.match(document.items[n].text) and (announced := _announced(document, n)):
+        return announced
+    last = n
+    while last + 1 < len(document.items) and _is_joined(document, last + 1):
+        last += 1
+    if last - n > _LONGEST_BLOCK or not _is_bare_time(document.items[last]):
+        return []
+    first = n
+    while first > 0 and _is_joined(document, first) and n - first < _LONGEST_BLOCK:
+        first -= 1
+        if _begins_with_time(document.items[first]):
+            return list(document.items[first + 1 : n])
+    return list(document.items[first:n])
+
+
+def _announced(document: Document, n: int) -> list[Item]:
+    for first in range(n - 1, max(-1, n - 1 - _LONGEST_BLOCK), -1):
+        if _STATE.fullmatch(document.items[first].text):
+            return list(document.items[first:n])
+        if _begins_with_time(document.items[first]):
+            return list(document.items[first + 1 : n])
+    return []
+
+
+def _is_joined(document: Document, n: int) -> bool:
+    """Whether an item is a line right below another one."""
     above, item = document.items[n - 1], document.items[n]
-    joined = above.kind == Kind.LINE == item.kind and above.starts[-1][0] == item.line - 1
-    last = n + 1 == len(document.items) or document.items[n + 1].after_blank
-    return above if joined and last and leading_time(above.text) is None else None
+    below = not item.after_blank and above.kind == Kind.LINE == item.kind
+    return below and above.starts[-1][0] == item.line - 1
+
+
+def _begins_with_time(item: Item) -> bool:
+    return leading_time(item.text) is not None
+
+
+def _is_bare_time(item: Item) -> bool:
+    stated = leading_time(item.text)
+    return stated is not None and not after_time(item.text, stated)
 
 
 def _is_followed_by_times(steps: list[Step], n: int) -> bool:
@@ -213,16 +283,21 @@ def _may_tell(item: Item) -> bool:
 def _with_undated(document: Document, steps: list[Step]) -> list[Step]:
     """Add statements without a time that stand among entries.
 
-    These are bullets of the same list, and whole lines of the lead-in before the first date.
+    These are bullets of the same list (of the timeline, if one is set out), at its ends those
+    that begin with "Before the outage" and the like, and whole lines of the lead-in before the
+    first date.
     """
     taken = {step.line for step in steps}
     groups = _lists_with_times(steps)
+    set_out = any(isinstance(s, Candidate) and s.is_timed and _is_in_timeline(s) for s in steps)
     added: list[Step] = []
     for item in document.items:
-        if item.line in taken:
+        if item.line in taken or (set_out and item.section.role != SectionRole.TIMELINE):
             continue
         span = groups.get((id(item.section), item.indent))
-        if item.kind == Kind.BULLET and span and span[0] < item.line < span[1]:
+        if item.kind != Kind.BULLET or not span:
+            continue
+        if span[0] < item.line < span[1] or _VAGUELY.match(item.text):
             added.append(_inner_or_undated(item))
             taken.add(item.line)
     added += [step for step in _lead_in(document, steps) if step.line not in taken]

@@ -14,7 +14,9 @@ _LINK = re.compile(
 )
 _AUTOLINK = re.compile(r"<((?:https?|mailto|ftp):[^>\s]*)>")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_BLOCK_TAG = re.compile(r"</?(?:td|th|tr|p|li|ul|ol|div|h[1-6])(?:\s[^<>]*)?>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(
+    r"</?(?:td|th|tr|p|li|ul|ol|dt|dd|dl|div|blockquote|h[1-6])(?:\s[^<>]*)?>", re.IGNORECASE
+)
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?>")
 _STRONG = re.compile(r"\*\*|__(?=\S)|(?<=\S)__|~~")
 _STAR = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]*[^\s*])\*(?![\w*])")
@@ -22,7 +24,10 @@ _UNDERSCORE = re.compile(r"(?<![\w_])_(?=[^\s_])([^_\n]*[^\s_])_(?![\w_])")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|~<>])")
 _SPACE = re.compile(r"\s+")
 _ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"')\]]+|\bwww\.[^\s<>\"')\]]+")
-_DIGITS_IN_PATH = re.compile(r"(?<![\w/])(?:[\w.\-]+/){2,}[\w.\-]+")
+# A date such as 2021/04/03 is no path.
+_DIGITS_IN_PATH = re.compile(
+    r"(?<![\w/])(?!(?:\d{1,4}/){2}\d{1,4}(?![\w/]))(?:[\w.\-]+/){2,}[\w.\-]+"
+)
 _DISPOSABLE = re.compile(r"[`\[<&*_~\\!\ue000]|https?:|www\.|ftp:|/|\s\s|\t")
 
 

@@ -1,7 +1,8 @@
 """Every date that a document names, with the place where it stands."""
 
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 from incidents.importer.calendar import Day
 from incidents.importer.candidates import Candidate, Step
@@ -11,9 +12,13 @@ from incidents.importer.reading import Mention
 from incidents.importer.sections import SectionRole
 from incidents.importer.stated import Point, Stated
 from incidents.importer.times import find_times
+from incidents.importer.year import nearest_year
 
-_DOCUMENT_FIELDS = ("date", "incident_date", "incident date", "title", "slug", "started")
+# In the order of trust: a date alone may be that of the publication.
+_DOCUMENT_FIELDS = ("incident_date", "incident date", "started", "title", "slug", "date")
 _YEAR = re.compile(r"(?<![\d.])(?:199\d|20[0-4]\d)(?!\d|\.\d)")
+# So long after an incident, at most, its report is published.
+_LAG = timedelta(days=60)
 _SILENT = (Kind.CODE, Kind.QUOTE)
 
 
@@ -24,8 +29,9 @@ def find_mentions(document: Document, steps: list[Step]) -> tuple[Mention, ...]:
         owned.setdefault(step.line, step)
     found = [
         _mention(line, stated, stated.start, "document")
+        for wanted in _DOCUMENT_FIELDS
         for line, name, value in document.fields
-        if name in _DOCUMENT_FIELDS
+        if name == wanted
         for stated in find_times(value)
         if stated.has_day
     ]
@@ -105,19 +111,41 @@ def _mention(line: int, stated: Stated, point: Point, place: str) -> Mention | N
     )
 
 
-def document_date(document: Document, mentions: tuple[Mention, ...]) -> Mention | None:
+def document_date(
+    document: Document, mentions: tuple[Mention, ...], *, before: int
+) -> Mention | None:
     """Return the day that the document as a whole is about.
 
     It is that of its front matter or its title, of a date line of its own, else the first full
-    date in its text or in the remark on its source.
+    date in its text or in the remark on its source. A front matter's plain date may be that of
+    the publication: the title, or what is told before line ``before``, knows better.
     """
     whole = [m for m in mentions if m.day is not None]
+    told = next((m for m in whole if m.place in ("text", "entry") and m.year), None)
     for place in ("document", "heading"):
         placed = next((m for m in whole if m.place == place), None)
         if placed is not None:
-            return placed
-    told = next((m for m in whole if m.place in ("text", "entry") and m.year), None)
+            lead = [m for m in whole if m.place in ("document", "text") and m.line < before]
+            return _told_instead(document, placed, lead) or placed
     return told or _remarked(document)
+
+
+def _told_instead(document: Document, placed: Mention, lead: list[Mention]) -> Mention | None:
+    """Return the day of the incident, if ``placed`` is only that of the publication."""
+    published = as_date(placed)
+    if published is None or (placed.line, "date") not in [
+        (n, name) for n, name, _ in document.fields
+    ]:
+        return None
+    days = [(_near(mention, published), mention) for mention in lead if mention.line > placed.line]
+    if any(day == published for day, _mention in days):
+        return None
+    return next((m for day, m in days if day and timedelta() < published - day <= _LAG), None)
+
+
+def _near(mention: Mention, day: date) -> date | None:
+    year = mention.year or nearest_year(mention.month, mention.day or 1, day)
+    return as_date(replace(mention, year=year))
 
 
 def _remarked(document: Document) -> Mention | None:

@@ -11,6 +11,11 @@ def as_json(reading: Reading) -> dict[str, Any]:
         "title": reading.title,
         "timezone": _zone(reading),
         "year": reading.year,
+        "parts": [
+            {"part": part.number, "title": part.title, "line": part.line, "entries": part.count}
+            for part in reading.parts
+        ],
+        "unplaced": list(reading.unplaced),
         "entry_count": len(reading.entries),
         "entries": [_entry(entry) for entry in reading.entries],
         "updates": [_update(update) for update in reading.updates],

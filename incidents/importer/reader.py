@@ -1,6 +1,6 @@
 """Reads a document from end to end."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from incidents.importer.actions import find_actions
@@ -11,68 +11,129 @@ from incidents.importer.gather import find_steps
 from incidents.importer.items import Document
 from incidents.importer.meaning import understand, updates_of
 from incidents.importer.mentions import as_date, document_date, find_mentions
+from incidents.importer.parts import find_parts, take_part
+from incidents.importer.plainclocks import with_colons
 from incidents.importer.reading import Entry, Mention, Reading
-from incidents.importer.refusals import NothingToRead, UnknownZone, YearOutOfRange
+from incidents.importer.refusals import (
+    DocumentTooLong,
+    NothingToRead,
+    UnknownZone,
+    YearOutOfRange,
+)
+from incidents.importer.relative import find_zero
 from incidents.importer.resolve import Calendar, Resolved, resolve
+from incidents.importer.statements import find_statements
+from incidents.importer.unplaced import find_unplaced
 from incidents.importer.year import infer_year, nearest_year, needs_year
-from incidents.importer.zones import read_zone
+from incidents.importer.zones import Zone, read_zone
 from incidents.importer.zoning import find_zoning
 
 _FIRST_YEAR = 1970
 _LAST_YEAR = 2199
+_LONGEST = 2_000_000
+_MIDDLE = 15
 _NEW_YEAR = (1, 1)
 
 
-def read_postmortem(text: str, *, year: int | None = None, timezone: str | None = None) -> Reading:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a person says of a document that leaves it open.
+
+    ``year`` is that of dates that state none; ``timezone`` the zone of times that state none (an
+    IANA name, a label such as CET, or an offset such as +01:00); ``day`` the day of clock times
+    that have none; ``day_first`` whether "03/04/2021" is 3 April; ``part`` the incident that is
+    wanted of a document that tells of several.
+    """
+
+    year: int | None = None
+    timezone: str | None = None
+    day: date | None = None
+    day_first: bool | None = None
+    part: int | None = None
+
+
+def read_postmortem(
+    text: str, *, year: int | None = None, timezone: str | None = None, told: Told | None = None
+) -> Reading:
     """Read a postmortem as it was written.
 
-    ``year`` is the year of dates that state none; ``timezone`` the zone of times that state none
-    (an IANA name, a label such as CET, or an offset such as +01:00).
+    ``told`` is what a person says of it; ``year`` and ``timezone`` are short for the two.
 
     :raises NothingToRead: if there is no text
+    :raises DocumentTooLong: if it has more than two million characters
     :raises YearUnclear: if dates have no year, none is given, and the text does not settle it
     :raises UnknownZone: if ``timezone`` names none
+    :raises UnknownPart: if there is no such part
     :raises YearOutOfRange: if ``year`` is no year that an incident can lie in
     """
+    told = told or Told(year=year, timezone=timezone)
+    given = _given_zone(text, told)
+    document = with_colons(read_document(text.removeprefix("\ufeff")))
+    reading = _read(document, told, given)
+    return reading if told.part is None else take_part(reading, told.part)
+
+
+def _given_zone(text: str, told: Told) -> Zone | None:
+    """Return the zone that is told, if all that is told can be."""
     if not text.strip():
         raise NothingToRead
+    if len(text) > _LONGEST:
+        raise DocumentTooLong
+    year = told.day.year if told.day is not None else told.year
     if year is not None and not _FIRST_YEAR <= year <= _LAST_YEAR:
         raise YearOutOfRange(year)
-    given = read_zone(timezone) if timezone else None
-    if timezone and given is None:
-        raise UnknownZone(timezone)
-    document = read_document(text.removeprefix("\ufeff"))
+    given = read_zone(told.timezone) if told.timezone else None
+    if told.timezone and given is None:
+        raise UnknownZone(told.timezone)
+    return given
+
+
+def _read(document: Document, told: Told, given: Zone | None) -> Reading:
     steps = find_steps(document)
     mentions = find_mentions(document, steps)
-    calendar = _calendar(document, mentions, year)
+    begin = min((s.line for s in steps if isinstance(s, Candidate)), default=0)
+    whole = document_date(document, mentions, before=begin)
+    calendar = _calendar(whole, mentions, told)
+    zero = find_zero(document)
+    if zero is not None:
+        calendar = replace(calendar, zero=zero[1])
+        steps = [step for step in steps if step.line != zero[0]]
     zoning = find_zoning(document, steps, given=given)
-    resolved = resolve(steps, calendar=calendar, zoning=zoning)
-    entries = understand(_entries(resolved))
+    entries = understand(_entries(resolve(steps, calendar=calendar, zoning=zoning)))
     lines = {step.line for step in steps if isinstance(step, Candidate)}
+    causes = tuple(find_causes(document, lines))
+    actions = tuple(find_actions(document, lines, _anchor_of(entries, calendar)))
+    taken = {*lines, *(cause.line for cause in causes), *(action.line for action in actions)}
+    taken |= {zero[0]} if zero is not None else set()
     return Reading(
         title=document.title,
         entries=tuple(entries),
         updates=tuple(updates_of(entries)),
-        causes=tuple(find_causes(document, lines)),
-        actions=tuple(find_actions(document, lines, _anchor_of(entries, calendar))),
+        causes=causes,
+        actions=actions,
         mentions=_placed(mentions, calendar),
         timezone=zoning.found(),
         year=calendar.anchor.year if calendar.anchor else None,
         line_count=document.line_count,
+        statements=tuple(find_statements(document)),
+        parts=find_parts(document, steps),
+        unplaced=tuple(find_unplaced(document, steps, taken)),
+        order_open=told.day_first is None and _is_order_open(mentions),
     )
 
 
-def _calendar(document: Document, mentions: tuple[Mention, ...], year: int | None) -> Calendar:
+def _is_order_open(mentions: tuple[Mention, ...]) -> bool:
+    """Whether there are numeric dates, and none of any kind that settles how they are meant."""
+    dated = [m for m in mentions if m.day is not None and m.place != "year"]
+    return any(m.is_ambiguous and m.place != "action" for m in dated) and all(
+        m.is_ambiguous for m in dated
+    )
+
+
+def _calendar(whole: Mention | None, mentions: tuple[Mention, ...], told: Told) -> Calendar:
     """Settle the year, the day of the document as a whole, and the order of numeric dates."""
-    whole = document_date(document, mentions)
-    anchor = next(
-        (
-            placed
-            for mention in mentions
-            if mention.place in ("entry", "heading", "document") and (placed := as_date(mention))
-        ),
-        None,
-    )
+    year = told.year
+    anchor = _first_date(mentions)
     inferred = False
     if year is not None and (needs_year(mentions) or anchor is None):
         anchor = _in_year(mentions, year)
@@ -82,13 +143,20 @@ def _calendar(document: Document, mentions: tuple[Mention, ...], year: int | Non
         inferred = True
     day = as_date(whole)
     if day is None and whole is not None and anchor is not None:
-        day = date(nearest_year(whole.month, 1, anchor), whole.month, min(whole.day or 1, 28))
-    return Calendar(
-        anchor=anchor or day,
-        document=day,
-        inferred=inferred,
-        day_first=_is_day_first(mentions, anchor or day),
-    )
+        nearest = nearest_year(whole.month, whole.day or 1, anchor)
+        day = as_date(replace(whole, year=nearest))
+    day = day or told.day
+    day_first = told.day_first
+    if day_first is None:
+        day_first = _is_day_first(mentions, anchor or day)
+    return Calendar(anchor=anchor or day, document=day, inferred=inferred, day_first=day_first)
+
+
+def _first_date(mentions: tuple[Mention, ...]) -> date | None:
+    """Return the first full date of the timeline, else the middle of the first month it names."""
+    placed = [m for m in mentions if m.place in ("entry", "heading", "document")]
+    months = [replace(m, day=_MIDDLE) for m in placed if m.year and m.month and m.day is None]
+    return next((day for m in (*placed, *months) if (day := as_date(m))), None)
 
 
 def _in_year(mentions: tuple[Mention, ...], year: int) -> date:

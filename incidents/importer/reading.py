@@ -16,7 +16,8 @@ class Entry:
     a wall-clock time where it does not, ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY`` for coarse
     precision, None if not known. ``said`` are the source's words for the time; ``bounds`` are
     the times between which an entry without a time of its own lies. ``part`` counts the lists of
-    the document, of which there are several where it tells of several incidents.
+    the document, of which there are several where it tells of several incidents. ``row`` names
+    the row of the record that it is, such as ``entry:12``; it is empty in a document.
     """
 
     n: int
@@ -36,6 +37,7 @@ class Entry:
     milestone: str = ""
     bounds: tuple[str | None, str | None] | None = None
     flags: tuple[str, ...] = ()
+    row: str = ""
 
     @property
     def text60(self) -> str:
@@ -70,6 +72,7 @@ class Cause:
     line: int
     kind: str
     text: str
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ class Action:
     kind: str = ""
     tracker_url: str = ""
     said: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,7 @@ class Mention:
     other_month: int | None = None
     other_day: int | None = None
     resolved: str | None = None
+    row: str = ""
 
     @property
     def is_ambiguous(self) -> bool:
@@ -127,8 +132,70 @@ class StatedZone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A chapter that tells of an incident of its own, in a document that tells of several."""
+
+    number: int
+    title: str
+    line: int
+    last_line: int
+    count: int
+
+    def holds(self, line: int) -> bool:
+        return self.line <= line <= self.last_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """Something that is said outside code and quotes: a sentence or more, as one reads it."""
+
+    line: int
+    text: str
+    row: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """From when until when customers went without something. Times as in an entry."""
+
+    line: int
+    text: str
+    start: str | None
+    end: str | None = None
+    row: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised:
+    """An estimate that customers were given, and what became of it.
+
+    ``made_in`` names the entry by which they were told, ``outcome`` is a word of the record.
+    """
+
+    line: int
+    made_in: str
+    due: str | None
+    outcome: str
+    row: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Another account of the same thing. An entry of it with a ``row`` tells of that row."""
+
+    name: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A written postmortem as read. Lines are 1-based lines of the source."""
+    """A written postmortem as read. Lines are 1-based lines of the source.
+
+    ``windows``, ``promises`` and ``others`` are known of a record only. ``parts`` are the
+    incidents of a document that tells of several, ``part`` the one that was asked for.
+    ``unplaced`` are lines that hold a time and led to nothing; ``order_open`` says that day and
+    month could be exchanged in every date there is.
+    """
 
     title: str
     entries: tuple[Entry, ...]
@@ -139,6 +206,26 @@ class Reading:
     timezone: StatedZone | None
     year: int | None
     line_count: int
+    statements: tuple[Statement, ...] = ()
+    windows: tuple[Window, ...] = ()
+    promises: tuple[Promised, ...] = ()
+    others: tuple[Other, ...] = ()
+    parts: tuple[Part, ...] = ()
+    part: int | None = None
+    unplaced: tuple[int, ...] = ()
+    order_open: bool = False
+
+    @property
+    def lacks_day(self) -> bool:
+        """Whether clock times are told and nothing says of which day."""
+        return any("undated" in entry.flags for entry in self.entries)
+
+    @property
+    def lacks_zone(self) -> bool:
+        """Whether clock times are told and nothing says of which zone."""
+        return self.timezone is None and any(
+            is_clocked(entry.start) or "undated" in entry.flags for entry in self.entries
+        )
 
 
 def read_iso(words: str | None) -> datetime | None:

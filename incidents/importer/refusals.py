@@ -10,6 +10,30 @@ class NothingToRead(Refused):
     message = "The document is empty. Give a text with a timeline in it."
 
 
+class DocumentTooLong(Refused):
+    code = "import-too-long"
+    message = (
+        "The document is longer than any postmortem: a text may have 2,000,000 characters,"
+        " a file 4 MB. Import only the postmortem itself, without logs."
+    )
+
+
+class NotText(Refused):
+    code = "import-not-text"
+    message = (
+        "The file is no text: it may be a picture, an archive, or a program's own format."
+        " Save it as plain text or Markdown, and try again."
+    )
+
+
+class UnknownPart(Refused):
+    code = "import-unknown-part"
+
+    def __init__(self, number: int, parts: int) -> None:
+        told = f"1 to {parts}" if parts else "none: it tells of one incident"
+        super().__init__(f"The document has no part {number}. Choose from its parts: {told}.")
+
+
 class UnknownZone(Refused):
     code = "import-unknown-zone"
 

@@ -2,44 +2,22 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
 
 from incidents.importer.calendar import Day
 from incidents.importer.candidates import Candidate, Mark, Step
+from incidents.importer.moments import Moment, counted_back
+from incidents.importer.order import counts_to_twelve, is_newest_first
+from incidents.importer.relative import Relative
 from incidents.importer.sections import Section
-from incidents.importer.stated import Point
+from incidents.importer.stated import Point, Stated
 from incidents.importer.year import nearest_year
-from incidents.importer.zones import Zone
 from incidents.importer.zoning import Zoning
 
 # A clock that goes back by more than this has passed midnight; by less, the list is not in
 # order, which is for the lint to say.
 _ROLLOVER = timedelta(hours=6)
 _DAY = timedelta(days=1)
-_REVERSED = 3
 _NOON = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """A resolved time. ``clock`` is None for a coarse one."""
-
-    day: date
-    clock: time | None = None
-    precision: str = "minute"
-    zone: Zone | None = None
-
-    @property
-    def wall(self) -> datetime:
-        return datetime.combine(self.day, self.clock or time())
-
-    def iso(self) -> str:
-        if self.precision == "minute":
-            moment = self.zone.place(self.wall) if self.zone else self.wall
-            return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-        return {"year": self.day.isoformat()[:4], "month": self.day.isoformat()[:7]}.get(
-            self.precision, self.day.isoformat()
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,13 +39,15 @@ class Calendar:
     """What is known of the dates as a whole.
 
     ``anchor`` is a date of the right year, ``document`` the day that the document as a whole is
-    about, ``day_first`` how its ambiguous numeric dates are read.
+    about, ``day_first`` how its ambiguous numeric dates are read, ``zero`` the time that "T+5 min"
+    counts from, where the document names it.
     """
 
     anchor: date | None
     document: date | None
     inferred: bool = False
     day_first: bool = False
+    zero: Point | None = None
 
 
 def resolve(steps: list[Step], *, calendar: Calendar, zoning: Zoning) -> list[Resolved]:
@@ -125,34 +105,11 @@ def _mark_over(candidate: Candidate, marks: list[Mark]) -> Mark | None:
 
 def _in_order(group: list[_Placed]) -> list[_Placed]:
     """Turn round a list that has the newest first."""
-    points = [p.candidate.stated.start for p in group if p.candidate.stated is not None]
-    clocked = [point for point in points if point.clock is not None]
-    pairs = list(pairwise(clocked))
-    falling = sum(1 for first, second in pairs if _is_later(first, second))
-    rising = sum(1 for first, second in pairs if _is_later(second, first))
-    if falling > rising and falling + 1 >= _REVERSED and len(clocked) >= _REVERSED:
-        return group[::-1]
-    return group
+    return group[::-1] if is_newest_first(_stated(group)) else group
 
 
-def _is_later(first: Point, second: Point) -> bool:
-    assert first.clock is not None
-    assert second.clock is not None
-    if (
-        first.day
-        and second.day
-        and (first.day.month, first.day.day)
-        != (
-            second.day.month,
-            second.day.day,
-        )
-    ):
-        return (first.day.year or 0, first.day.month, first.day.day or 0) > (
-            second.day.year or 0,
-            second.day.month,
-            second.day.day or 0,
-        )
-    return first.clock > second.clock
+def _stated(group: list[_Placed]) -> list[Stated]:
+    return [p.candidate.stated for p in group if p.candidate.stated is not None]
 
 
 @dataclass(slots=True)
@@ -168,8 +125,12 @@ class _Walk:
     mark: Mark | None = None
     afternoon: bool = False
     anchor: date | None = None
+    begin: date | None = None
+    twelve: bool = False
 
     def through(self, group: list[_Placed], resolved: dict[int, Resolved]) -> None:
+        self.begin = self._begin(group)
+        self.twelve = counts_to_twelve(_stated(group))
         for placed in group:
             result = Resolved(
                 candidate=placed.candidate, part=self.part, flags=list(placed.candidate.flags)
@@ -178,6 +139,14 @@ class _Walk:
                 self.mark, self.source = placed.mark, "mark"
             self._one(placed.candidate, result)
             resolved[placed.n] = result
+
+    def _begin(self, group: list[_Placed]) -> date | None:
+        for placed in group:
+            stated = placed.candidate.stated
+            if stated is not None and stated.has_clock and placed.candidate.relative is None:
+                over = placed.mark.stated.start.day if placed.mark else None
+                return self.place(stated.start.day or over) or self.calendar.document
+        return None
 
     def _one(self, candidate: Candidate, result: Resolved) -> None:
         stated = candidate.stated
@@ -193,7 +162,8 @@ class _Walk:
             self._dated(candidate, stated.start, result)
             if stated.end is not None and result.start is not None:
                 self._end(candidate, stated.end, result)
-        if result.start is not None:
+        ago = candidate.relative is not None and candidate.relative.ago
+        if result.start is not None and not ago:
             self.last = result.start
             self.first = self.first or result.start
 
@@ -201,7 +171,9 @@ class _Walk:
         clock = self._clock(candidate, point)
         day, result.source = self._day(candidate, point, clock)
         if day is None:
-            result.flags.append("undated")
+            result.source = "none"
+            exists = point.day is None or point.day.year is None or point.day.on(point.day.year)
+            result.flags.append("undated" if exists else "impossible_date")
             return
         if result.source == "rollover":
             result.flags.append("day_rollover")
@@ -267,11 +239,18 @@ class _Walk:
         said = candidate.stated.said if candidate.stated else ""
         bare = not point.meridiem and clock.hour <= _NOON and f"0{clock.hour}" not in said[:4]
         last = self.last.clock if self.last else None
-        if bare and self.afternoon and last and point.day is None and clock < last:
+        carried = point.day is None and self.source != "mark"
+        if bare and carried and last and clock < last and self._turns_at_noon(clock, last):
             later = clock.replace(hour=clock.hour % 12 + 12)
             return later if later >= last else clock
         self.afternoon = point.meridiem and clock.hour >= _NOON
         return clock
+
+    def _turns_at_noon(self, clock: time, last: time) -> bool:
+        """Whether a clock that goes back may be an afternoon's instead of the next day's."""
+        if self.afternoon or not self.twelve:
+            return self.afternoon
+        return last.hour >= _NOON or last.hour - clock.hour > _ROLLOVER // timedelta(hours=1)
 
     def _end(self, candidate: Candidate, point: Point, result: Resolved) -> None:
         assert result.start is not None
@@ -301,18 +280,40 @@ class _Walk:
         if relative.before:
             self._place_before(candidate, result)
         elif relative.count is not None:
-            self._shift(self.first, relative.count, candidate, result)
-        elif relative.stated is not None and self.last is not None:
-            day = self.last.day + (relative.shift or timedelta())
-            clock = relative.stated.start.clock
-            zone = self.zoning.zone_for(candidate, relative.stated.start)
-            result.start = Moment(day=day, clock=clock, zone=zone)
-            result.approx = relative.stated.approx
+            self._shift(self._zero(candidate) or self.first, relative.count, candidate, result)
+        elif relative.ago:
+            result.start = counted_back(self.begin, relative.ago) if self.begin else None
+        elif relative.stated is not None and (self.last or relative.stated.has_day):
+            self._lean_on_day(candidate, relative, relative.stated, result)
         elif relative.exact:
             self._shift(self.last, relative.shift or timedelta(), candidate, result)
         elif self.last is not None:
             day = self.last.day + (relative.shift or timedelta())
             result.start = Moment(day=day, precision="day")
+
+    def _lean_on_day(
+        self, candidate: Candidate, relative: Relative, stated: Stated, result: Resolved
+    ) -> None:
+        point = stated.start
+        day = self.place(point.day)
+        if day is None and self.last is not None:
+            day = self.last.day + (relative.shift or timedelta())
+        if day is not None:
+            zone = self.zoning.zone_for(candidate, point) if point.clock is not None else None
+            result.start = Moment(
+                day=day, clock=point.clock, precision=_precision(point), zone=zone
+            )
+        result.approx = stated.approx
+
+    def _zero(self, candidate: Candidate) -> Moment | None:
+        """Return the moment that the document counts from, if it names one."""
+        zero = self.calendar.zero
+        if zero is None or zero.clock is None:
+            return None
+        day = self.place(zero.day) if zero.day else self.calendar.document
+        if day is None:
+            return None
+        return Moment(day=day, clock=zero.clock, zone=self.zoning.zone_for(candidate, zero))
 
     def _place_before(self, candidate: Candidate, result: Resolved) -> None:
         assert candidate.relative is not None

@@ -25,6 +25,8 @@ _ROLES = (
         (
             r"time ?-?line|chronolog|sequence of events|order of events|course of (?:events|the)"
             r"|(?:log|list|history) of events|\bevents\b|event log|incident log|what happened"
+            r"|\bverlauf\b|\bablauf\b|zeitleiste|zeitachse|chronik|déroulement|cronolog|tijdlijn"
+            r"|l[ií]nea de tiempo|linha do tempo"
             r"|play.?by.?play|blow.?by.?blow|^history$|key (?:dates|moments|times)|how it unfolded"
         ),
     ),
@@ -39,12 +41,16 @@ _ROLES = (
         SectionRole.ACTIONS,
         (
             r"action|follow[- ]?ups?|next steps?|to-?dos?\b|corrective|prevent|remediation|improve"
+            r"|ma(?:ß|ss)nahmen|nächste schritte|mesures|prochaines|acciones|maatregelen|azioni"
             r"|\btasks\b|tickets|going forward|future work|planned (?:work|changes|measures)"
         ),
     ),
     (
         SectionRole.CAUSES,
-        r"root cause|\bcauses?\b|contributing|\btriggers?\b|\bfactors?\b|why (?:it|did)",
+        (
+            r"root cause|\bcauses?\b|ursache|oorzaak|\bcausas?\b"
+            r"|contributing|\btriggers?\b|\bfactors?\b|why (?:it|did)"
+        ),
     ),
     (
         SectionRole.ASIDE,
@@ -57,9 +63,35 @@ _ROLES = (
 _PATTERNS = tuple((role, re.compile(pattern, re.IGNORECASE)) for role, pattern in _ROLES)
 
 
+_NAMES_A_DAY = re.compile(r"\b(?:19|20)\d\d[-/.]\d\d[-/.]\d\d\b|\bincident on\b", re.IGNORECASE)
+_LONGEST_ROLE = 14
+
+
 def role_of(title: str) -> SectionRole | None:
-    """Return what a section of that title is for; None if the title does not say."""
-    return next((role for role, pattern in _PATTERNS if pattern.search(title)), None)
+    """Return what a section of that title is for; None if the title does not say.
+
+    A title that names a day, or that is a sentence, tells what happened: "Incident on 3 May
+    which resulted in missing metrics" is no section about metrics.
+    """
+    role = next((role for role, pattern in _PATTERNS if pattern.search(title)), None)
+    told = bool(_NAMES_A_DAY.search(title)) or len(title.split()) > _LONGEST_ROLE
+    return None if told and role != SectionRole.TIMELINE else role
+
+
+_NAMES = re.compile(
+    r"(?:(?:executive|incident|issue) )?(?:summary|overview|background|description|introduction"
+    r"|detection|resolution|recovery|response|conclusions?)",
+    re.IGNORECASE,
+)
+_LONGEST_NAME = 4
+
+
+def is_section_name(words: str) -> bool:
+    """Whether a few words are the name of a section, as they stand over one without any marks."""
+    name = words.rstrip(":").strip()
+    if len(name.split()) > _LONGEST_NAME or name.endswith((".", ",", ";")):
+        return False
+    return bool(role_of(name) or _NAMES.fullmatch(name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from incidents.importer.items import Item
 from incidents.importer.leading import after_time, leading_time
+from incidents.importer.relative import Relative, leading_relative
 from incidents.importer.sections import SectionRole
 from incidents.importer.stated import Stated
 from incidents.importer.zones import ZONE_PATTERN, Zone, read_zone
@@ -19,6 +20,9 @@ _OTHER = re.compile(
     r"\b(?:owner|assignee|due|deadline|ticket|bug|priority|action items?|eta|tracker|metric|value"
     r"|duration|severity)\b",
     re.IGNORECASE,
+)
+_TO_DO = re.compile(
+    r"\b(?:status|state|remediation|mitigation|task|complet\w*|progress|expected)\b", re.IGNORECASE
 )
 _TELLING = tuple(
     re.compile(word, re.IGNORECASE)
@@ -56,6 +60,7 @@ class Row:
     text: str
     zone: Zone | None = None
     flags: tuple[str, ...] = ()
+    relative: Relative | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,8 @@ def _columns(header: list[str], body: list[Item], role: SectionRole | None) -> _
         any(_OTHER.search(name) for name in header) or not (named or told[0] == 0)
     ):
         return None
+    if not timeline and told[0] > 0 and any(_TO_DO.search(name) for name in header):
+        return None
     date = next((n for n in told if _DATE.search(header[n]) and not _TIME.search(header[n])), None)
     clocks = [n for n in told if n != date]
     if date is None and len(clocks) > 1 and not any(_has_clock(_cell(i, clocks[0])) for i in body):
@@ -134,7 +141,10 @@ def _row(item: Item, columns: _Columns, date: str) -> Row:
     stated = leading_time(f"{words} - {end}" if end and clock else words) if words else None
     if inherited and stated is not None:
         stated = replace(stated, flags=(*stated.flags, "date_above"))
-    return Row(item=item, stated=stated, text=text, zone=columns.zone, flags=flags)
+    relative = leading_relative(clock) if stated is None and clock else None
+    return Row(
+        item=item, stated=stated, text=text, zone=columns.zone, flags=flags, relative=relative
+    )
 
 
 def _cell(item: Item, n: int | None) -> str:
@@ -148,7 +158,10 @@ def _zone(words: str) -> Zone | None:
 
 def _is_time(cell: str) -> bool:
     stated = leading_time(cell)
-    return stated is not None and not after_time(cell, stated)
+    if stated is not None:
+        return not after_time(cell, stated)
+    relative = leading_relative(cell)
+    return relative is not None and relative.count is not None and not relative.text
 
 
 def _has_clock(cell: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import time
 
 from incidents.importer.calendar import DATE_PATTERN, WEEKDAY, WEEKDAYS, Day, read_day
 from incidents.importer.stated import Point, Stated
-from incidents.importer.zones import OFFSET_PATTERN, ZONE_PATTERN, Zone, read_zone
+from incidents.importer.zones import OFFSET_PATTERN, REGION_PATTERN, ZONE_PATTERN, Zone, read_zone
 
 _MERIDIEM = r"(?:[ap]\.?m\.?(?![A-Za-z]))"
 _TOKEN = re.compile(
@@ -17,23 +17,24 @@ _TOKEN = re.compile(
             rf"(?i:{DATE_PATTERN})",
             rf"(?P<weekday>(?i:\b{WEEKDAY}\b))",
             (
-                rf"(?P<clock>(?i:(?<![\d:.,$#\-])(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?"
-                rf"(?!\d|:\d|\.\d)(?:\s?{_MERIDIEM})?))"
+                rf"(?P<clock>(?i:(?:(?<![\d:.,$#\-])|(?<=:\d\d-)|(?<=[apz][mz]-))(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?"
+                rf"(?!\d|:\d|\.\d)(?:\s?{_MERIDIEM}|[ap](?![\w.]))?))"
             ),
             r"(?P<isoclock>(?<=\dT)[0-2]\d:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?)",
-            rf"(?P<hour>(?i:(?<![\d:.,$#\-])(?:0?[1-9]|1[0-2])(?:\.[0-5]\d)?\s?{_MERIDIEM}))",
+            rf"(?P<hour>(?i:(?:(?<![\d:.,$#\-])|(?<=[ap]m-))(?:0?[1-9]|1[0-2])(?:\.[0-5]\d)?\s?{_MERIDIEM}))",
             (
                 rf"(?P<barehour>(?<![\d:.,$#])(?:0?[1-9]|1[0-2])"
                 rf"(?=\s?(?:-|–|—|to)\s?(?:0?[1-9]|1[0-2])(?::[0-5]\d)?\s?(?i:{_MERIDIEM})))"
             ),
             r"(?P<four>(?<![\d:.,$#\-])(?:[01]\d|2[0-3])[.h]?[0-5]\d(?=\s?(?:hrs\b|hours\b|UTC|GMT|Z\b|[CEW]ES?T\b|[PMCE][SD]?T\b|BST\b|JST\b)))",
+            r"(?P<dotted>(?<=\d-\d\d )(?:[01]\d|2[0-3])\.[0-5]\d(?![\d.]))",
             r"(?P<french>(?<![\d:.,$#])(?:[01]?\d|2[0-3])h[0-5]\d(?![\w:]))",
             r"(?P<named>(?i:\b(?:noon|midnight)\b))",
             r"(?P<blank>(?i:(?<![\w:?])(?:\d{1,2}:(?:xx|\?\?|[0-5][x?])|\?\?:\?\?|xx:xx|hh:mm|--:--|__:__|\?\?+)(?!\w|:[\w?])))",
-            rf"(?P<zone>(?<![\w/\-.]){ZONE_PATTERN})",
+            rf"(?P<zone>(?<![\w/\-.]){ZONE_PATTERN}|(?<=[\dmM.] ){REGION_PATTERN})",
             r"(?P<tailyear>(?<=[A-Z] )(?:19|20)\d{2}(?![\d:]))",
-            r"(?P<zulu>(?<=\d)Z(?![\w]))",
-            rf"(?P<offset>(?<=[\d ]){OFFSET_PATTERN})",
+            r"(?P<zulu>(?<=\d)[Zz](?![\w]))",
+            rf"(?P<offset>{OFFSET_PATTERN})",
             (
                 r"(?P<approx>(?i:±|~|≈|\bapproximately\b|\bapprox\b\.?|\babout\b|\baround\b|\broughly\b"
                 r"|\bcirca\b|\bca\b\.?|\bmaybe\b|\bprobably\b|\bestimated\b|\bshortly (?:before|after)\b"
@@ -47,7 +48,7 @@ _TOKEN = re.compile(
 )
 _WORTH_A_LOOK = re.compile(r"\d|\?\?|xx:|hh:|--:|__:|noon|midnight", re.IGNORECASE)
 _GAP = re.compile(
-    r"[\s,;()\[\]*_|/@]*(?:(?:\b(?:at|on|of|the|from|between|T)\b|(?<=\d)T(?=\d))[\s,~±(]*)?"
+    r"[\s,;()\[\]*_|/@]*(?:(?:\b(?:at|on|of|the|from|between|um|\u00e0|om|a las|alle|T)\b|(?<=\d)T(?=\d))[\s,~±(]*)?"
 )
 _COLON_GAP = re.compile(r"\s*:\s+|\s+[-–—]\s+")
 _DURATION = re.compile(r"\s*(?:-\s*)?(?:hours?|minutes?|mins?|seconds?|days?)\b", re.IGNORECASE)
@@ -250,9 +251,10 @@ def _take_blank(run: _Run, match: re.Match[str], _gap: str) -> bool:
     run.flags.append("placeholder_time")
     run.approx = True
     hour = re.match(r"\d{1,2}(?=:)", match[0])
-    if hour and int(hour[0]) < _HOURS_A_DAY:
+    if hour and int(hour[0]) <= _HOURS_A_DAY:
         tens = re.match(r"\d{1,2}:([0-5])", match[0])
-        side.clock = time(int(hour[0]), int(tens[1]) * 10 if tens else 0)
+        side.half = int(hour[0]) == _HOURS_A_DAY
+        side.clock = time(int(hour[0]) % _HOURS_A_DAY, int(tens[1]) * 10 if tens else 0)
     return True
 
 
@@ -323,6 +325,7 @@ _TAKERS = {
     "hour": _take_clock,
     "barehour": _take_clock,
     "four": _take_clock,
+    "dotted": _take_clock,
     "french": _take_clock,
     "named": _take_named,
     "blank": _take_blank,

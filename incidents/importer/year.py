@@ -8,6 +8,7 @@ from incidents.importer.refusals import Evidence, YearReading, YearUnclear
 
 _NEAR = timedelta(days=45)
 _ACTION_LAG = timedelta(days=330)
+_HALF_A_YEAR = timedelta(days=183)
 _TIMELINE = ("entry", "heading", "document")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SEARCHED = 6
@@ -57,7 +58,7 @@ def _named(timeline: list[Mention], mentions: tuple[Mention, ...]) -> dict[int, 
         if mention.year is None or mention.place not in ("text", "action"):
             continue
         if mention.place == "text" and _is_near(mention, timeline):
-            found.setdefault(mention.year, []).append(
+            found.setdefault(_year_beside(mention, timeline), []).append(
                 Evidence(f"the text names {mention.said}", (mention.line,))
             )
         elif mention.place == "action":
@@ -119,6 +120,18 @@ def _is_near(mention: Mention, timeline: list[Mention]) -> bool:
             if named and other and abs(named - other) <= _NEAR:
                 return True
     return False
+
+
+def _year_beside(mention: Mention, timeline: list[Mention]) -> int:
+    """Return the year of the timeline's first date, told by a date that lies close to it.
+
+    What was published on 6 January 2021 and begins on 31 December began in 2020.
+    """
+    year, first = mention.year or 0, timeline[0]
+    named = _on(year, mention.month, mention.day or 1)
+    start = _on(year, first.month, first.day or 1)
+    turned = named is not None and start is not None and start - named > _HALF_A_YEAR
+    return year - 1 if turned else year
 
 
 def _year_before(mention: Mention, timeline: list[Mention]) -> int:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 # when its zone observes another one ("CET" in July); the lint remarks on that.
 OFFSETS = {
     "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 60, "BST": 60, "CET": 60, "CEST": 120,
+    "MEZ": 60, "MESZ": 120,
     "EET": 120, "EEST": 180, "MSK": 180, "SAST": 120, "WAT": 60, "CAT": 120,
     "EAT": 180, "TRT": 180, "GST": 240, "IST": 330, "PKT": 300, "ICT": 420,
     "WIB": 420, "SGT": 480, "HKT": 480, "AWST": 480, "JST": 540, "KST": 540, "ACST": 570,
@@ -32,12 +33,34 @@ REGIONS = {
 # Where a label with a summer or winter twin is at home, to ask whether it was in force.
 HOMES = {
     "WET": "Europe/Lisbon", "WEST": "Europe/Lisbon", "BST": "Europe/London",
-    "CET": "Europe/Berlin", "CEST": "Europe/Berlin", "EET": "Europe/Helsinki",
+    "CET": "Europe/Berlin", "CEST": "Europe/Berlin",
+    "MEZ": "Europe/Berlin", "MESZ": "Europe/Berlin", "EET": "Europe/Helsinki",
     "EEST": "Europe/Helsinki", "AEST": "Australia/Sydney", "AEDT": "Australia/Sydney",
     "NZST": "Pacific/Auckland", "NZDT": "Pacific/Auckland", "EST": "America/New_York",
     "EDT": "America/New_York", "CST": "America/Chicago", "CDT": "America/Chicago",
     "MST": "America/Denver", "MDT": "America/Denver", "PST": "America/Los_Angeles",
     "PDT": "America/Los_Angeles",
+}  # fmt: skip
+
+# "CET/CEST" leaves it to the date which of the two holds.
+_TWINS = {
+    frozenset((one, other)): home
+    for one, home in HOMES.items()
+    for other, elsewhere in HOMES.items()
+    if home == elsewhere and one != other
+} | {frozenset(("GMT", "BST")): "Europe/London"}
+
+# "Japan time", "Berlin local time".
+PLACES = {
+    "JAPAN": "Asia/Tokyo", "TOKYO": "Asia/Tokyo", "KOREA": "Asia/Seoul", "SEOUL": "Asia/Seoul",
+    "CHINA": "Asia/Shanghai", "BEIJING": "Asia/Shanghai", "SINGAPORE": "Asia/Singapore",
+    "INDIA": "Asia/Kolkata", "ISRAEL": "Asia/Jerusalem", "DUBAI": "Asia/Dubai",
+    "MOSCOW": "Europe/Moscow", "BERLIN": "Europe/Berlin", "PARIS": "Europe/Paris",
+    "AMSTERDAM": "Europe/Amsterdam", "MADRID": "Europe/Madrid", "STOCKHOLM": "Europe/Stockholm",
+    "UK": "Europe/London", "LONDON": "Europe/London", "DUBLIN": "Europe/Dublin",
+    "SYDNEY": "Australia/Sydney", "NEW YORK": "America/New_York", "BOSTON": "America/New_York",
+    "CHICAGO": "America/Chicago", "SEATTLE": "America/Los_Angeles",
+    "SAN FRANCISCO": "America/Los_Angeles", "NEW ZEALAND": "Pacific/Auckland",
 }  # fmt: skip
 
 _LONG_NAMES = (
@@ -49,6 +72,14 @@ _LONG_NAMES = (
 )
 
 _LABELS = "|".join(sorted((*OFFSETS, "ET", "CT", "MT", "PT"), key=len, reverse=True))
+_PAIR = "|".join(
+    sorted(f"{one} ?/ ?{other}" for twins in _TWINS for one in twins for other in twins - {one})
+)
+_PLACE = (
+    "(?:"
+    + "|".join(sorted(place if place == "UK" else place.title() for place in PLACES))
+    + r")(?: [Ll]ocal)? [Tt]ime\b(?!-)"
+)
 _IANA = (
     r"(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific|US|Etc)"
     r"/[A-Z][A-Za-z_]{1,30}(?:/[A-Z][A-Za-z_]{1,30})?"
@@ -60,10 +91,18 @@ _LONG = (
 )
 # A zone, wherever it stands. Labels count in capitals only: "est" and "met" are words.
 ZONE_PATTERN = (
-    rf"(?:{_IANA}|(?i:{_LONG})|(?:UTC|GMT|utc|gmt) ?[+\-\u2212]\d{{1,2}}(?::?\d{{2}})?(?![\d:])"
+    rf"(?:{_IANA}|(?i:{_LONG})|(?:{_PAIR})(?![\w/])|{_PLACE}"
+    rf"|(?:UTC|GMT|utc|gmt) ?[+\-\u2212]\d{{1,2}}(?::?\d{{2}})?(?!\d|:\d)"
     rf"|(?:{_LABELS}|utc|Utc)(?![\w/]))"
 )
-OFFSET_PATTERN = r"[+\-\u2212]\d{2}:?\d{2}(?![\d:])"
+# "2 pm Pacific": a region is a zone where it follows a clock, and no other name goes on.
+REGION_PATTERN = r"(?:US )?(?:Eastern|Central|Mountain|Pacific)\b(?! [A-Z])"
+# "17:45-18:45" is a range; only seconds, or the T of ISO 8601, make "-05:00" an offset.
+OFFSET_PATTERN = (
+    r"(?:(?<=[\d ])(?:\+\d{2}:?|[\-\u2212]\d{2})\d{2}"
+    r"|(?:(?<=T\d\d:\d\d)|(?<=:\d\d:\d\d)|(?<=[.,]\d{3})|(?<=[.,]\d{6}))"
+    r"[\-\u2212]\d{2}:\d{2})(?!\d|:\d)"
+)
 
 _SIGNED = re.compile(r"(?:UTC|GMT)? ?([+\-\u2212])(\d{1,2}):?(\d{2})?", re.IGNORECASE)
 _LONGEST_OFFSET = 14 * 60
@@ -101,11 +140,17 @@ class Zone:
 def read_zone(words: str) -> Zone | None:
     """Return the zone that ``words`` name, or None if they name none that is known."""
     label = words.strip()
-    upper = label.upper()
+    upper = label.upper().removeprefix("US ")
     if upper in OFFSETS:
         return Zone(upper, minutes=OFFSETS[upper])
     if upper in REGIONS:
         return Zone(upper, key=REGIONS[upper])
+    home = _TWINS.get(frozenset(upper.replace(" ", "").split("/")))
+    if home:
+        return Zone(upper, key=home)
+    place = PLACES.get(re.sub(r"(?: LOCAL)? TIME$", "", upper)) if upper.endswith("TIME") else None
+    if place:
+        return Zone(label, key=place)
     signed = _SIGNED.fullmatch(label)
     if signed:
         return _from_offset(label, signed)

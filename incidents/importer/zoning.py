@@ -10,14 +10,16 @@ from incidents.importer.reading import StatedZone
 from incidents.importer.sections import Section, SectionRole
 from incidents.importer.stated import Point
 from incidents.importer.times import find_times
-from incidents.importer.zones import ZONE_PATTERN, Zone, read_zone
+from incidents.importer.zones import REGION_PATTERN, ZONE_PATTERN, Zone, read_zone
 
 _ZONE = re.compile(rf"(?<![\w/\-.]){ZONE_PATTERN}")
 _ABOUT_TIMES = re.compile(
     r"\b(?:times?|time ?zones?|timestamps?|hours|tz|clocks?|dates?)\b"
+    r"|\b(?:heures|horaires|(?:uhr)?zeiten|(?:zeit)?angaben|tijden|horas|orari)\b"
     r"|\b(?:events|entries)\b.*\bin\b",
     re.IGNORECASE,
 )
+_REGION = re.compile(rf"\b(?:in|are)(?: the)? ({REGION_PATTERN})")
 _LONGEST = 400
 
 
@@ -88,6 +90,9 @@ def _statements(document: Document) -> list[_Statement]:
 def _stated_in(item: Item) -> Zone | None:
     """Return the zone of "all times are in CET", "Timeline (UTC)" or a column "Time (PST)"."""
     match = _ZONE.search(item.words.masked)
+    if match is None and _ABOUT_TIMES.search(item.text):
+        region = _REGION.search(item.words.masked)
+        return read_zone(region[1]) if region else None
     if match is None or any(stated.has_clock for stated in find_times(item.words.masked)):
         return None
     if _ABOUT_TIMES.search(item.text.replace(match[0], " ")) or (

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from incidents.importer import Mention, Reading
-from incidents.lint.findings import Finding, Level
+from incidents.lint.findings import Finding, Level, cite, finding
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TIMELINE = ("entry", "heading")
@@ -26,12 +26,12 @@ def weekday_mismatch(reading: Reading) -> Iterator[Finding]:
     if not wrong:
         return
     first, day = wrong[0]
-    yield Finding(
-        code="weekday_mismatch",
-        level=Level.ERROR,
-        lines=_lines(mention for mention, _ in wrong),
+    yield finding(
+        "weekday_mismatch",
+        Level.ERROR,
+        _in_order(mention for mention, _ in wrong),
         message=f"{day} is a {_WEEKDAYS[day.weekday()]}, not a {_WEEKDAYS[first.weekday or 0]}.",
-        evidence="; ".join(f"line {m.line}: {m.said} read as {d}" for m, d in wrong),
+        evidence="; ".join(cite(m, f"{m.said} read as {d}") for m, d in wrong),
         fix="Correct the weekday, or choose the year in which all of them fit.",
     )
 
@@ -49,18 +49,32 @@ def year_conflict(reading: Reading) -> Iterator[Finding]:
         return
     years = {m.year for m in against}
     beside = [m for m in named if m.year not in years and _is_close(m, span)]
-    yield Finding(
-        code="year_conflict",
-        level=Level.ERROR,
-        lines=_lines([*against, *beside]),
+    yield finding(
+        "year_conflict",
+        Level.ERROR,
+        _in_order([*against, *beside]),
         message="The same days are given in different years: "
         + ", ".join(
             str(y) for y in sorted({m.year or 0 for m in (*against, *beside)} | {span[0].year})
         )
         + ".",
-        evidence="; ".join(f"line {m.line}: {m.said}" for m in (*against, *beside)),
+        evidence="; ".join(cite(m, m.said) for m in (*against, *beside)),
         fix="Ask which year is right, correct the other, and dismiss this with the reason.",
     )
+
+
+def impossible_date(reading: Reading) -> Iterator[Finding]:
+    """Find entries on a day that the calendar does not have."""
+    wrong = [entry for entry in reading.entries if "impossible_date" in entry.flags]
+    if wrong:
+        yield finding(
+            "impossible_date",
+            Level.ERROR,
+            wrong,
+            message=f"There is no such day as {wrong[0].said}.",
+            evidence="; ".join(cite(entry, entry.said) for entry in wrong),
+            fix="Give the day that was meant; until then the entry has no time.",
+        )
 
 
 def year_missing(reading: Reading) -> Iterator[Finding]:
@@ -68,10 +82,10 @@ def year_missing(reading: Reading) -> Iterator[Finding]:
     if not _lacks_year(reading):
         return
     bare = [m for m in reading.mentions if m.year is None and m.place in (*_TIMELINE, "action")]
-    yield Finding(
-        code="year_missing",
-        level=Level.WARNING,
-        lines=_lines(bare),
+    yield finding(
+        "year_missing",
+        Level.WARNING,
+        _in_order(bare),
         message="No date of the timeline has a year.",
         evidence=f"They are read as {reading.year}.",
         fix="Write the year in the first date or heading.",
@@ -82,12 +96,12 @@ def ambiguous_day_month(reading: Reading) -> Iterator[Finding]:
     """Find where a numeric date could be read with day and month exchanged."""
     unclear = [m for m in reading.mentions if m.is_ambiguous]
     if unclear:
-        yield Finding(
-            code="ambiguous_day_month",
-            level=Level.WARNING,
-            lines=_lines(unclear),
+        yield finding(
+            "ambiguous_day_month",
+            Level.WARNING,
+            _in_order(unclear),
             message=f"{unclear[0].said} has two readings; it is taken as {unclear[0].resolved}.",
-            evidence="; ".join(f"line {m.line}: {m.said} as {m.resolved}" for m in unclear),
+            evidence="; ".join(cite(m, f"{m.said} as {m.resolved}") for m in unclear),
             fix="Write the date with the month's name, or as YYYY-MM-DD.",
         )
 
@@ -103,12 +117,12 @@ def document_date_vs_timeline(reading: Reading) -> Iterator[Finding]:
             continue
         if span[0] - _DAY <= day <= span[1] + _WRITTEN_WITHIN:
             continue
-        yield Finding(
-            code="document_date_vs_timeline",
-            level=Level.WARNING,
-            lines=(mention.line,),
+        yield finding(
+            "document_date_vs_timeline",
+            Level.WARNING,
+            (mention,),
             message=f"The document is dated {day}, its timeline runs from {span[0]} to {span[1]}.",
-            evidence=f"line {mention.line}: {mention.said}",
+            evidence=cite(mention, mention.said),
             fix="Correct the title or the date field; it may come from a copied template.",
         )
 
@@ -156,13 +170,14 @@ def _meant(mention: Mention) -> date | None:
     return date(mention.year, mention.month, 1)
 
 
-def _lines(mentions: Iterable[Mention]) -> tuple[int, ...]:
-    return tuple(sorted({mention.line for mention in mentions}))
+def _in_order(mentions: Iterable[Mention]) -> list[Mention]:
+    return sorted(mentions, key=lambda mention: mention.line)
 
 
 DATE_CHECKS = (
     weekday_mismatch,
     year_conflict,
+    impossible_date,
     year_missing,
     ambiguous_day_month,
     document_date_vs_timeline,

@@ -9,7 +9,7 @@ from itertools import pairwise
 from incidents.importer import Entry, Reading
 from incidents.importer.reading import is_clocked, without_zone
 from incidents.importer.times import find_times
-from incidents.lint.findings import Finding, Level
+from incidents.lint.findings import Finding, Level, cite, clock, finding
 from incidents.lint.updates import in_words
 
 _BEGAN = re.compile(r"\b(?:started|began|begun)\b[^.;]{0,60}$", re.IGNORECASE)
@@ -46,17 +46,16 @@ def start_disagrees(reading: Reading) -> Iterator[Finding]:
     assert own is not None
     for entry in reading.entries:
         for stated in find_times(entry.text):
-            clock = stated.start.clock
-            if clock is None or not _BEGAN.search(entry.text[: stated.begin]):
+            said = stated.start.clock
+            if said is None or not _BEGAN.search(entry.text[: stated.begin]):
                 continue
-            if entry.n != started.n and clock != own.time():
-                yield Finding(
-                    code="start_disagrees",
-                    level=Level.WARNING,
-                    lines=(started.line, entry.line),
-                    entries=(started.n, entry.n),
-                    message=f"The start is {own:%H:%M} in the timeline and {clock:%H:%M} here.",
-                    evidence=f"line {entry.line}: {stated.said}",
+            if entry.n != started.n and said != own.time():
+                yield finding(
+                    "start_disagrees",
+                    Level.WARNING,
+                    (started, entry),
+                    message=f"The start is {own:%H:%M} in the timeline and {said:%H:%M} here.",
+                    evidence=cite(entry, stated.said),
                     fix="Say which it is; if customers were told wrongly, correct the update.",
                 )
 
@@ -64,25 +63,24 @@ def start_disagrees(reading: Reading) -> Iterator[Finding]:
 def done_before_still_running(reading: Reading) -> Iterator[Finding]:
     """Something is completed, and later still running."""
     timed = [entry for entry in reading.entries if is_clocked(entry.start)]
+    # Stems are cut once: a long timeline would have them cut again for each pair.
+    running = [(n, e, _stems(e.text)) for n, e in enumerate(timed) if _RUNNING.search(e.text)]
+    whole = [(n, e, _stems(e.text)) for n, e in enumerate(timed) if _WHOLE.search(e.text)]
     for n, entry in enumerate(timed):
-        if not _DONE.search(entry.text) or entry.kind == "update":
+        if not running or not _DONE.search(entry.text) or entry.kind == "update":
             continue
         about = _stems(entry.text)
-        running = next(
-            (e for e in timed[n + 1 :] if _RUNNING.search(e.text) and about & _stems(e.text)), None
-        )
-        if running is None:
+        still = next(((k, e) for k, e, of in running if k > n and about & of), None)
+        if still is None:
             continue
-        after = timed[timed.index(running) + 1 :]
-        again = [e for e in after if _WHOLE.search(e.text) and about & _stems(e.text)][:1]
-        told = [entry, running, *again]
-        yield Finding(
-            code="done_before_still_running",
-            level=Level.WARNING,
-            lines=tuple(e.line for e in told),
-            entries=tuple(e.n for e in told),
-            message=f"It is completed at {entry.start}, and still running at {running.start}.",
-            evidence="; ".join(f"line {e.line}: {e.text60}" for e in told),
+        again = [e for k, e, of in whole if k > still[0] and about & of][:1]
+        told = [entry, still[1], *again]
+        yield finding(
+            "done_before_still_running",
+            Level.WARNING,
+            told,
+            message=f"It is completed at {clock(entry.start)}, and still running at {clock(still[1].start)}.",
+            evidence="; ".join(cite(e, e.text60) for e in told),
             fix="Say what was completed and what was not.",
         )
 
@@ -91,12 +89,11 @@ def fully_restored_twice(reading: Reading) -> Iterator[Finding]:
     """Full recovery is declared more than once."""
     whole = [e for e in reading.entries if is_clocked(e.start) and _WHOLE.search(e.text)]
     if len(whole) > 1 and whole[0].start != whole[-1].start:
-        yield Finding(
-            code="fully_restored_twice",
-            level=Level.NOTICE,
-            lines=(whole[0].line, whole[-1].line),
-            entries=(whole[0].n, whole[-1].n),
-            message=f"Full recovery is told at {whole[0].start} and again at {whole[-1].start}.",
+        yield finding(
+            "fully_restored_twice",
+            Level.NOTICE,
+            (whole[0], whole[-1]),
+            message=f"Full recovery is told at {clock(whole[0].start)} and again at {clock(whole[-1].start)}.",
             fix="Say what each of them covered.",
         )
 
@@ -106,13 +103,15 @@ def milestones_out_of_order(reading: Reading) -> Iterator[Finding]:
     reached = [entry for name in _ORDER if (entry := _milestone(reading, name)) is not None]
     for first, second in pairwise(reached):
         one, other = without_zone(first.start), without_zone(second.start)
+        if (first.milestone, second.milestone) == ("detected", "declared"):
+            # Whoever declares it has noticed it; the alert may come later.
+            continue
         if one is not None and other is not None and other < one:
-            yield Finding(
-                code="milestones_out_of_order",
-                level=Level.WARNING,
-                lines=(first.line, second.line),
-                entries=(first.n, second.n),
-                message=f"{second.milestone} at {second.start} is before {first.milestone} at {first.start}.",
+            yield finding(
+                "milestones_out_of_order",
+                Level.WARNING,
+                (first, second),
+                message=f"{second.milestone} at {clock(second.start)} is before {first.milestone} at {clock(first.start)}.",
                 fix="Correct a time, or set the milestones on the right entries.",
             )
 
@@ -134,13 +133,12 @@ def duration_vs_timeline(reading: Reading) -> Iterator[Finding]:
         real = failed - moment
         if real <= timedelta() or abs(real - claimed) <= claimed * _TOLERANCE:
             continue
-        yield Finding(
-            code="duration_vs_timeline",
-            level=Level.NOTICE,
-            lines=(since.line, cause.line),
-            entries=(since.n,),
+        yield finding(
+            "duration_vs_timeline",
+            Level.NOTICE,
+            (since, cause),
             message=f'"{said[0]}" is {in_words(real)} by the timeline.',
-            evidence=f"{since.start} to {started.start}",
+            evidence=f"{clock(since.start)} to {clock(started.start)}",
             fix="Give the figure that the timeline gives, or say what else it covers.",
         )
 
@@ -148,10 +146,10 @@ def duration_vs_timeline(reading: Reading) -> Iterator[Finding]:
 def no_timeline(reading: Reading) -> Iterator[Finding]:
     """Nothing in the document reads like an entry."""
     if not reading.entries:
-        yield Finding(
-            code="no_timeline",
-            level=Level.WARNING,
-            lines=(),
+        yield finding(
+            "no_timeline",
+            Level.WARNING,
+            (),
             message="No entry with a time was found.",
             fix="Begin each entry with its time, as in a list or a table.",
         )

@@ -1,4 +1,5 @@
 """Times that run backwards, lie in no zone, or are not known."""
+# ruff: noqa: E501 - a sentence is read on one line
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -6,7 +7,7 @@ from itertools import pairwise
 from incidents.importer import Entry, Reading
 from incidents.importer.reading import is_clocked, without_zone
 from incidents.importer.zones import Zone, label_is_in_force, read_zone
-from incidents.lint.findings import Finding, Level
+from incidents.lint.findings import Finding, Level, cite, clock, finding
 
 
 def time_goes_backwards(reading: Reading) -> Iterator[Finding]:
@@ -22,13 +23,12 @@ def time_goes_backwards(reading: Reading) -> Iterator[Finding]:
         if len(falling) > rising:
             continue
         for first, second in falling:
-            yield Finding(
-                code="time_goes_backwards",
-                level=Level.WARNING,
-                lines=(first.line, second.line),
-                entries=(first.n, second.n),
-                message=f"{second.start} is listed after {first.start}.",
-                evidence=f"line {first.line}: {first.said}; line {second.line}: {second.said}",
+            yield finding(
+                "time_goes_backwards",
+                Level.WARNING,
+                (first, second),
+                message=f"{clock(second.start)} is listed after {clock(first.start)}.",
+                evidence=f"{cite(first, first.said or first.text60)}; {cite(second, second.said or second.text60)}",
                 fix="Correct the time or its date, or put the entries in order.",
             )
 
@@ -38,13 +38,12 @@ def range_ends_before_start(reading: Reading) -> Iterator[Finding]:
     for entry in reading.entries:
         start, end = without_zone(entry.start), without_zone(entry.end)
         if start is not None and end is not None and end < start:
-            yield Finding(
-                code="range_ends_before_start",
-                level=Level.ERROR,
-                lines=(entry.line,),
-                entries=(entry.n,),
-                message=f"The range ends at {entry.end}, before its start at {entry.start}.",
-                evidence=f"line {entry.line}: {entry.said}",
+            yield finding(
+                "range_ends_before_start",
+                Level.ERROR,
+                (entry,),
+                message=f"The range ends at {clock(entry.end)}, before its start at {clock(entry.start)}.",
+                evidence=cite(entry, entry.said or entry.text60),
                 fix="Correct one of the two times.",
             )
 
@@ -57,12 +56,11 @@ def duplicate_start(reading: Reading) -> Iterator[Finding]:
             continue
         other = seen.setdefault(entry.start, entry)
         if other is not entry and bool(other.end) != bool(entry.end):
-            yield Finding(
-                code="duplicate_start",
-                level=Level.NOTICE,
-                lines=(other.line, entry.line),
-                entries=(other.n, entry.n),
-                message=f"A moment and a range both begin at {entry.start}.",
+            yield finding(
+                "duplicate_start",
+                Level.NOTICE,
+                (other, entry),
+                message=f"A moment and a range both begin at {clock(entry.start)}.",
                 fix="Nothing, if they are two things; else merge them.",
             )
 
@@ -76,11 +74,10 @@ def timezone_missing(reading: Reading) -> Iterator[Finding]:
     if not bare:
         return
     only = f"The only zone in the document is {zone.label} in line {zone.line}." if zone else ""
-    yield Finding(
-        code="timezone_missing",
-        level=Level.WARNING,
-        lines=tuple(entry.line for entry in bare),
-        entries=tuple(entry.n for entry in bare),
+    yield finding(
+        "timezone_missing",
+        Level.WARNING,
+        bare,
         message="The times name no zone.",
         evidence=only or "No zone is named anywhere.",
         fix='State it once above the timeline: "All times in UTC."',
@@ -96,11 +93,10 @@ def timezones_differ(reading: Reading) -> Iterator[Finding]:
     if len(labels) <= 1:
         return
     rarer = min(labels.values(), key=len)
-    yield Finding(
-        code="timezones_differ",
-        level=Level.NOTICE,
-        lines=tuple(entry.line for entry in rarer),
-        entries=tuple(entry.n for entry in rarer),
+    yield finding(
+        "timezones_differ",
+        Level.NOTICE,
+        rarer,
         message="The timeline uses more than one zone: "
         + ", ".join(sorted({e.zone_label for group in labels.values() for e in group}))
         + ".",
@@ -116,11 +112,10 @@ def tz_label_not_in_force(reading: Reading) -> Iterator[Finding]:
         if zone and moment and is_clocked(entry.start) and not label_is_in_force(zone, moment):
             wrong.setdefault(zone.label, []).append(entry)
     for label, entries in wrong.items():
-        yield Finding(
-            code="tz_label_not_in_force",
-            level=Level.WARNING,
-            lines=tuple(entry.line for entry in entries),
-            entries=tuple(entry.n for entry in entries),
+        yield finding(
+            "tz_label_not_in_force",
+            Level.WARNING,
+            entries,
             message=f"{label} is not what clocks show on {(entries[0].start or '')[:10]}.",
             evidence=f"The times are read as {entries[0].zone}, as the label says.",
             fix="If local time was meant, read the document with the name of its zone.",
@@ -132,13 +127,12 @@ def unknown_time(reading: Reading) -> Iterator[Finding]:
     for entry in reading.entries:
         marked = {"unknown_time", "placeholder_time"} & set(entry.flags)
         if marked:
-            yield Finding(
-                code="unknown_time",
-                level=Level.NOTICE,
-                lines=(entry.line,),
-                entries=(entry.n,),
+            yield finding(
+                "unknown_time",
+                Level.NOTICE,
+                (entry,),
                 message="The time of this entry is not known.",
-                evidence=f"line {entry.line}: {entry.said or 'no time'}",
+                evidence=cite(entry, entry.said or entry.text60),
                 fix="Look it up in logs or chats, or say between which times it lies.",
             )
 
@@ -147,11 +141,10 @@ def redundant_meridiem(reading: Reading) -> Iterator[Finding]:
     """Find where a time of the 24-hour clock carries am or pm."""
     for entry in reading.entries:
         if "redundant_meridiem" in entry.flags:
-            yield Finding(
-                code="redundant_meridiem",
-                level=Level.NOTICE,
-                lines=(entry.line,),
-                entries=(entry.n,),
+            yield finding(
+                "redundant_meridiem",
+                Level.NOTICE,
+                (entry,),
                 message=f"{entry.said} has an hour above 12 and am or pm as well.",
                 fix="Drop am or pm.",
             )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from incidents.importer import Entry, Reading
 from incidents.importer.reading import is_clocked, without_zone
-from incidents.lint.findings import Finding, Level
+from incidents.lint.findings import Finding, Level, cite, clock, finding
 
 # After an hour without a word customers have found out by themselves; in a long incident an
 # update every four hours is the suggestion.
@@ -25,6 +25,17 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 
+# The words of an estimate, and of one that did not hold.
+_ETA = re.compile(
+    r"\bETA\b|\bestimated? (?:time|to be)\b|\bexpect(?:ed)? to\b|\bby (?:the )?end of\b"
+    r"|\bin the next (?:few )?(?:hours|minutes|days)\b",
+    re.IGNORECASE,
+)
+_MISSED = re.compile(
+    r"\b(?:ETA|estimate|deadline)\b.{0,20}\b(?:missed|passed|slipped|not met)\b", re.IGNORECASE
+)
+_MISSED_OUTCOME = "missed"
+
 
 def first_update_late(reading: Reading) -> Iterator[Finding]:
     """Find where the first word to customers came long after the start."""
@@ -34,13 +45,12 @@ def first_update_late(reading: Reading) -> Iterator[Finding]:
         return
     delay = _between(started, first)
     if delay is not None and delay > LATEST_FIRST_UPDATE:
-        yield Finding(
-            code="first_update_late",
-            level=Level.NOTICE,
-            lines=(started.line, first.line),
-            entries=(started.n, first.n),
+        yield finding(
+            "first_update_late",
+            Level.NOTICE,
+            (started, first),
             message=f"Customers were first told {in_words(delay)} after the start.",
-            evidence=f"{started.start} to {first.start}",
+            evidence=f"{clock(started.start)} to {clock(first.start)}",
             fix="Say in the postmortem why, and what will make it sooner.",
         )
 
@@ -57,11 +67,10 @@ def update_gap(reading: Reading) -> Iterator[Finding]:
         return
     longest, first, second = max(gaps, key=lambda found: found[0])
     others = sorted((gap for gap, *_ in gaps if gap is not longest), reverse=True)
-    yield Finding(
-        code="update_gap",
-        level=Level.NOTICE,
-        lines=(first.line, second.line),
-        entries=(first.n, second.n),
+    yield finding(
+        "update_gap",
+        Level.NOTICE,
+        (first, second),
         message=f"{in_words(longest)} passed between two updates to customers.",
         evidence="also " + ", ".join(in_words(gap) for gap in others) if others else "",
         fix="Promise the time of the next update in each one.",
@@ -70,20 +79,22 @@ def update_gap(reading: Reading) -> Iterator[Finding]:
 
 def eta_missed_without_promise(reading: Reading) -> Iterator[Finding]:
     """Find where an ETA is said to be missed that no earlier entry gives."""
-    for n, entry in enumerate(reading.entries):
-        if "eta_missed" not in entry.tags:
+    if reading.promises:
+        return
+    for entry in reading.entries:
+        if "eta_missed" not in entry.tags and not _MISSED.search(entry.text):
+            if _gives_eta(entry):
+                return
             continue
-        if any("eta" in other.tags for other in reading.entries[:n]):
-            continue
-        yield Finding(
-            code="eta_missed_without_promise",
-            level=Level.WARNING,
-            lines=(entry.line,),
-            entries=(entry.n,),
+        yield finding(
+            "eta_missed_without_promise",
+            Level.WARNING,
+            (entry,),
             message="An ETA was missed that is not on record.",
-            evidence=f"line {entry.line}: {entry.text60}",
+            evidence=cite(entry, entry.text60),
             fix="Add the entry or update in which it was given.",
         )
+        return
 
 
 def eta_expired(reading: Reading) -> Iterator[Finding]:
@@ -91,21 +102,29 @@ def eta_expired(reading: Reading) -> Iterator[Finding]:
     late = [
         (entry, why)
         for entry in _updates(reading)
-        if "eta" in entry.tags and (why := _broken(entry, reading))
+        if _gives_eta(entry) and (why := _broken(entry, reading))
     ]
     if late:
-        yield Finding(
-            code="eta_expired",
-            level=Level.NOTICE,
-            lines=tuple(entry.line for entry, _ in late),
-            entries=tuple(entry.n for entry, _ in late),
+        yield finding(
+            "eta_expired",
+            Level.NOTICE,
+            [entry for entry, _ in late],
             message="What customers were promised did not come in time, or cannot be checked.",
-            evidence="; ".join(f"line {entry.line}: {why}" for entry, why in late),
+            evidence="; ".join(cite(entry, why) for entry, why in late),
             fix="Give a time, and a new one before it passes.",
         )
 
 
+def _gives_eta(entry: Entry) -> bool:
+    return "eta" in entry.tags or bool(_ETA.search(entry.text))
+
+
 def _broken(entry: Entry, reading: Reading) -> str:
+    promised = [promise for promise in reading.promises if promise.made_in == entry.row]
+    if entry.row and promised:
+        # The record knows what was promised, and what became of it.
+        missed = next((p for p in promised if p.outcome == _MISSED_OUTCOME), None)
+        return f"due {clock(missed.due)}, and missed" if missed else ""
     due = _due(entry)
     if due is None:
         return "it has no time that could be checked" if _VAGUE.search(entry.text) else ""

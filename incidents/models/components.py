@@ -29,7 +29,8 @@ class Component(Worded):
     """A part of the service that customers know by name, or a group of such parts."""
 
     public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)
-    name = models.CharField(max_length=140)
+    # As long as other status pages let it be.
+    name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     status = models.CharField(
         max_length=24, choices=ComponentStatus, default=ComponentStatus.OPERATIONAL

@@ -70,7 +70,8 @@ class Incident(Worded):
     """A stretch of time in which customers got less than they were promised."""
 
     public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)
-    title = models.CharField(max_length=140)
+    # As long as other status pages let it be.
+    title = models.CharField(max_length=255)
     summary = models.TextField(blank=True)
     severity = models.CharField(max_length=8, choices=Severity, default=Severity.SEV2)
     impact = models.CharField(max_length=8, choices=ImpactLevel, default=ImpactLevel.MAJOR)

@@ -50,7 +50,8 @@ class Maintenance(models.Model):
     """Work on the service that is planned: when, on what, and how far it is."""
 
     public_id = models.CharField(max_length=12, unique=True, default=new_public_id, editable=False)
-    title = models.CharField(max_length=140)
+    # As long as other status pages let it be.
+    title = models.CharField(max_length=255)
     state = models.CharField(
         max_length=12, choices=MaintenanceState, default=MaintenanceState.SCHEDULED
     )

@@ -5,11 +5,13 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Concat
 
 from incidents.models.fields import is_known
 from incidents.models.incident import Incident
-from incidents.values import ProgressPhase, ProgressState
+from incidents.models.timeline import TimelineEntry
+from incidents.values import ProgressPhase, ProgressState, Source
 
 # A job in such a state has nothing more to say.
 OVER = [ProgressState.SUCCEEDED, ProgressState.CANCELLED]
@@ -21,6 +23,8 @@ AT_WORK = [
     ProgressState.PAUSED,
 ]
 
+# How the keys of the events go on that bring a job to rest, behind the job's own key.
+_PAUSED, _DECIDING = ":restore_paused:", ":restore_deciding:"
 # Of a job in such a state something is heard all the time, unless it is dead.
 _HEARD_OF = [ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD]
 
@@ -31,6 +35,23 @@ class ProgressReportQuerySet(models.QuerySet["ProgressReport"]):
 
     def at_work(self) -> Self:
         return self.filter(state__in=AT_WORK)
+
+    def with_halts(self) -> Self:
+        """Add the event that brought each to rest last, and its time: ``halt``, ``halted_at``.
+
+        Both are None where nothing did; see ``waits_for_decision`` and ``rests_since``.
+        """
+        key = OuterRef("key")
+        halts = TimelineEntry.objects.filter(
+            Q(external_id__startswith=Concat(key, Value(_PAUSED)))
+            | Q(external_id__startswith=Concat(key, Value(_DECIDING))),
+            incident=OuterRef("incident"),
+            source=Source.JOB,
+        ).order_by("-at", "-pk")
+        return self.annotate(
+            halt=Subquery(halts.values("external_id")[:1]),
+            halted_at=Subquery(halts.values("at")[:1]),
+        )
 
     def in_want(self) -> Self:
         """Return what failed and was not brought back by a later job either."""
@@ -102,6 +123,18 @@ class ProgressReport(models.Model):
     def percent(self) -> int | None:
         """The share that is done, rounded down; None while the total is not known."""
         return self.done * 100 // self.total if self.total else None
+
+    @property
+    def waits_for_decision(self) -> bool:
+        """Whether it rests until people decide about what is left; ask rows ``with_halts``."""
+        halt: str | None = self.halt  # type: ignore[attr-defined]
+        return self.state == ProgressState.PAUSED and halt is not None and _DECIDING in halt
+
+    @property
+    def rests_since(self) -> datetime | None:
+        """Since when it rests, as far as that is known; ask rows ``with_halts``."""
+        halted_at: datetime | None = self.halted_at  # type: ignore[attr-defined]
+        return halted_at if self.state == ProgressState.PAUSED else None
 
     def is_silent(self, *, at: datetime) -> bool:
         """Tell whether it should have been heard of by now."""

@@ -74,6 +74,8 @@ class SeverityRule(models.Model):
     needs_approval = models.BooleanField(default=False)
     # Days from the end of the incident to its postmortem; None where none is asked for.
     postmortem_days = models.PositiveIntegerField(null=True, blank=True)
+    # Days within which an action item is done; None where nothing is agreed.
+    action_days = models.PositiveIntegerField(null=True, blank=True)
 
     objects = SeverityRuleQuerySet.as_manager()
 

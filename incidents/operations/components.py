@@ -53,6 +53,7 @@ def add_component(
     position: int | None = None,
     only_show_if_degraded: bool = False,
     start_on: date | None = None,
+    showcase: bool = True,
 ) -> Component:
     """Put a component, or a group of them, on the page: behind its siblings, unless told where.
 
@@ -71,6 +72,7 @@ def add_component(
             is_group=is_group,
             only_show_if_degraded=only_show_if_degraded,
             start_on=start_on,
+            showcase=showcase,
             created_at=at,
             updated_at=at,
         )
@@ -93,8 +95,11 @@ def edit_component(
     position: int | None = None,
     only_show_if_degraded: bool = False,
     start_on: date | None = None,
+    showcase: bool | None = None,
 ) -> Component:
     """Change what the page says of a component and where; without a position it goes last.
+
+    ``showcase`` is what clients of the API are told of it; None: as before.
 
     :raises OutOfTime: if it starts in a year that cannot be meant
     :raises NotAGroup: if it shall stand in what is no group
@@ -116,11 +121,12 @@ def edit_component(
         component.name, component.description = name, description
         component.group_id, component.is_group = group_id, is_group
         component.only_show_if_degraded, component.start_on = only_show_if_degraded, start_on
+        component.showcase = component.showcase if showcase is None else showcase
         component.updated_at = at
         component.save(
             update_fields=[
                 "name", "description", "group", "is_group", "only_show_if_degraded",
-                "start_on", "updated_at",
+                "showcase", "start_on", "updated_at",
             ]
         )  # fmt: skip
         if not is_group:

@@ -11,13 +11,12 @@ from incidents.importer.reading import Action, Entry, Reading, read_iso
 from incidents.models import (
     ActionItem,
     Incident,
-    LintDismissal,
     Postmortem,
     RootCause,
     StatusUpdate,
     TimelineEntry,
 )
-from incidents.operations.record import announce, keep_revision
+from incidents.operations.record import announce
 from incidents.times import is_in_time
 from incidents.values import (
     ActionState,
@@ -85,32 +84,11 @@ def import_reading(
         _add_updates(incident, reading, entries, at=at)
         _add_causes_and_actions(incident, reading, skip_lines, at=at, author=author)
         Postmortem.objects.create(
-            incident=incident, body=text, source_name=source_name[:300], created_at=at
+            incident=incident, document=text, source_name=source_name[:300], created_at=at
         )
         _read_times(incident, at=at)
         announce(incident.pk)
     return incident
-
-
-def dismiss_finding(
-    *, incident_id: int, code: str, reason: str, evidence: str, at: datetime, author: User | None
-) -> LintDismissal:
-    """Decide about a finding of the lint, with a reason that stays on record."""
-    with transaction.atomic():
-        known = LintDismissal.objects.filter(incident_id=incident_id, code=code).first()
-        if known is not None:
-            keep_revision(known, at=at, author=author)
-        dismissal, _created = LintDismissal.objects.update_or_create(
-            incident_id=incident_id,
-            code=code,
-            defaults={
-                "reason": reason,
-                "evidence": evidence,
-                "dismissed_by": author,
-                "dismissed_at": at,
-            },
-        )
-    return dismissal
 
 
 def _add_entry(

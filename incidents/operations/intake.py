@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from incidents.inbound import Told, severity_of
 from incidents.models import Alert, AlertHook, Incident, TimelineEntry
+from incidents.operations.figures import keep_figures
 from incidents.operations.incident import AlreadyDeclared, declare_incident
 from incidents.operations.record import lock_incident, note
 from incidents.values import AlertState, EntryKind, Severity, Source, Visibility, When
@@ -259,6 +260,8 @@ def write(
     )
     if told is not None and told.link:
         entry.evidence.create(url=told.link, caption="Monitoring", created_at=intake.at)
+    if milestone:
+        keep_figures(incident.pk)
     return entry
 
 

@@ -9,6 +9,8 @@ ETA stands, and one that they withdrew is not given again.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from incidents import wording
 from incidents.calm import allowance
 from incidents.models import (
@@ -32,6 +34,7 @@ from incidents.values import (
     PromiseKind,
     PromiseOutcome,
     Severity,
+    Source,
     When,
 )
 
@@ -44,6 +47,8 @@ _MOVED_AT_LEAST = timedelta(minutes=2)
 _WORTH_PROMISING = timedelta(minutes=1)
 # A missed ETA is owned up to this long after the job's last update, at the earliest.
 _BETWEEN_MISSES = timedelta(minutes=5)
+# A job that goes on after a stop is given so long to find its ETA before that is told without.
+_ETA_IS_AWAITED = timedelta(minutes=1)
 # An update is posted this long before customers were promised to hear next.
 _AHEAD = timedelta(minutes=1)
 
@@ -53,6 +58,9 @@ _STATE_OF_WORK = {
     ProgressState.HELD: "restore_held",
     ProgressState.PAUSED: "restore_paused",
 }
+# The updates after which customers wait to hear that it goes on, and the event that it does.
+_STOPS = ("restore_failed", "restore_paused", "restore_deciding")
+_RESUMED = "restore_resumed"
 # Behind these, the service is only watched.
 _FINISHED = {
     "restore_finished",
@@ -96,6 +104,37 @@ def keep_next_update(
     if due or promise.outcome == PromiseOutcome.MISSED:
         code = _STATE_OF_WORK.get(ProgressState(report.state), "restore_going_on")
         tell(incident, report, code, figures, key=f"{report.key}:next:{promise.pk}", at=at)
+
+
+def tell_resumed(
+    incident: Incident, report: ProgressReport, figures: Figures, *, at: datetime
+) -> bool:
+    """Say that a job goes on of which customers were told that it stopped; once for each stop.
+
+    It is told with the ETA, or without one if none is found within a minute. False while it is
+    still to be told.
+    """
+    stops = Q()
+    for code in _STOPS:
+        stops |= Q(idempotency_key__startswith=f"{report.key}:{code}")
+    stop = incident.updates.filter(stops).order_by("-created_at", "-pk").first()
+    if stop is None:
+        return True
+    key = f"{report.key}:{_RESUMED}:{stop.pk}"
+    if incident.updates.filter(idempotency_key=key).exists():
+        return True
+    # Also one that only waits for a worker is called running.
+    resumed = incident.entries.filter(
+        source=Source.JOB,
+        external_id__startswith=f"{report.key}:{_RESUMED}:",
+        at__gte=stop.created_at,
+    ).first()
+    if resumed is None or resumed.at is None:
+        return False
+    if report.eta_high_at is None and at - resumed.at < _ETA_IS_AWAITED:
+        return False
+    tell(incident, report, _RESUMED, figures, key=key, at=at)
+    return True
 
 
 def meet_eta(incident: Incident, key: str, *, at: datetime, settled_by: TimelineEntry) -> None:

@@ -54,7 +54,8 @@ class Progress:
     ``subject`` is what comes back, as the source calls it; nobody is shown it. ``is_checked``
     says that all of it was looked at, and is asked at the end, as ``has_kept`` is: that newer
     work of somebody's was kept in place of what came back. ``looked`` says what the checks were.
-    ``resumes_at`` is when a job that is paused goes on by itself, if it does.
+    ``resumes_at`` is when a job that is paused goes on by itself, if it does. ``follows_at`` is
+    up to when everything is open already where the job brings what was written after that.
     """
 
     phase: ProgressPhase
@@ -74,6 +75,7 @@ class Progress:
     is_one_by_one: bool = False
     has_kept: bool = False
     resumes_at: datetime | None = None
+    follows_at: datetime | None = None
 
 
 def report_progress(
@@ -88,9 +90,11 @@ def report_progress(
         report = _upsert(incident, key=key, title=title, progress=progress, at=at)
         if not incident.is_resolved and report.ended_at is None:
             figures = partial(_figures, incident, progress)
+            goes_on_untold = False
             if progress.state == ProgressState.RUNNING:
+                goes_on_untold = not jobs.tell_resumed(incident, report, figures, at=at)
                 jobs.keep_eta(incident, report, figures, at=at)
-            if progress.state in AT_WORK:
+            if progress.state in AT_WORK and not goes_on_untold:
                 jobs.keep_next_update(incident, report, figures, at=at)
         announce(incident_id)
     return report
@@ -160,6 +164,8 @@ _OUTCOME = {
 
 
 def _code(event: JobEvent, progress: Progress) -> str:
+    if event == JobEvent.STARTED and progress.follows_at is not None:
+        return "restore_started_later"
     if event == JobEvent.FINISHED and progress.has_kept:
         return "restore_finished_apart" + ("" if progress.is_checked else "_unchecked")
     if (
@@ -174,6 +180,9 @@ def _is_news(incident: Incident, key: str, event: JobEvent, number: int) -> bool
     if event == JobEvent.ATTEMPT_FAILED:
         # One attempt that was interrupted is news; the next ones are in the report.
         return number == 1
+    if event == JobEvent.RESUMED:
+        # Told with the first estimate, and only where a stop was told: see ``jobs.tell_resumed``.
+        return False
     if event == JobEvent.FINISHED:
         # All data is back only when the last restore says so, and what failed came back later.
         reports = incident.progress_reports
@@ -228,6 +237,7 @@ def _figures(incident: Incident, progress: Progress) -> dict[str, str]:
         "progress": wording.progress_words(phase, percent),
         "eta": wording.eta_words(progress.eta_low_at, progress.eta_high_at, tz),
         "data_until": wording.horizon_words(progress.data_until_at, tz),
+        "data_since": wording.horizon_words(progress.follows_at, tz),
         "attempts": str(progress.attempts),
         "amount": wording.amount_words(progress.done, progress.unit),
         "counted": wording.counted_words(progress.done, progress.total, progress.unit),

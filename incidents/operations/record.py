@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Incident, Revision, TimelineEntry
+from incidents.operations.figures import keep_figures
 from incidents.signals import public_state_changed
 from incidents.values import EntryKind, Milestone, When
 
@@ -41,10 +42,12 @@ def lock_incident(incident_id: int) -> Incident:
 
 
 def announce(incident_id: int | None) -> None:
-    """Tell the page, after the commit, that something it shows has changed.
+    """Keep the incident's figures, and tell the page after the commit that something has changed.
 
-    Robust: a listener's fault must not undo what was said.
+    The last that a deed does. Robust: a listener's fault must not undo what was said.
     """
+    if incident_id is not None:
+        keep_figures(incident_id)
     transaction.on_commit(
         partial(public_state_changed.send_robust, sender=Incident, incident_id=incident_id)
     )

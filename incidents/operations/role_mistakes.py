@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import RoleAssignment
+from incidents.operations.figures import keep_figures
 from incidents.operations.record import keep_revision, note
 from incidents.operations.roles import RoleMoved, clock, locked_period, note_role
 from incidents.operations.timeline import EndsBeforeStart
@@ -130,6 +131,7 @@ def correct_role(
             author=author,
             kind=EntryKind.ROLE,
         )
+        keep_figures(row.incident_id)
     return row
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from incidents.errors import Refused
 from incidents.models import Incident, RoleAssignment
+from incidents.operations.figures import keep_figures
 from incidents.operations.record import lock_incident, note
 from incidents.times import refuse_out_of_time
 from incidents.values import EntryKind, Role, RoleReason, zone
@@ -296,3 +297,5 @@ def note_role(
         kind=EntryKind.ROLE,
         tags=["handover"] if ended else [],
     )
+    # Who held the first role, and since when, says when it was acknowledged.
+    keep_figures(incident.pk)

@@ -21,6 +21,7 @@ def set_rules(
     cadence: Mapping[tuple[Severity, Phase | Literal[""]], int],
     approval: Collection[Severity],
     postmortem_days: Mapping[Severity, int | None],
+    action_days: Mapping[Severity, int | None] | None = None,
     reminder_lead: timedelta,
     duty_limit: timedelta,
     long_after: timedelta,
@@ -35,7 +36,8 @@ def set_rules(
 
     ``cadence``: minutes by severity and phase, "" for long incidents; what is not named is as
     usual. ``approval``: the severities that ask for it. ``revision``: how many there were when the
-    rules were read; None to replace whatever holds. Promises that are made already stand.
+    rules were read; None to replace whatever holds. ``action_days``: within how many an action
+    item is done. Promises that are made already stand.
 
     :raises EditedMeanwhile: if somebody else has changed them since they were read
     """
@@ -55,6 +57,7 @@ def set_rules(
                 defaults={
                     "needs_approval": severity in approval,
                     "postmortem_days": postmortem_days.get(severity),
+                    "action_days": (action_days or {}).get(severity),
                 },
             )
         rules.reminder_lead, rules.duty_limit = reminder_lead, duty_limit
@@ -97,4 +100,5 @@ def _tables() -> dict[str, Any]:
         },
         "approval": [str(rule.severity) for rule in rules if rule.needs_approval],
         "postmortem_days": {str(rule.severity): rule.postmortem_days for rule in rules},
+        "action_days": {str(rule.severity): rule.action_days for rule in rules},
     }

@@ -47,6 +47,7 @@ def notices(user: User) -> QuerySet[Notice]:
 def told(rows: Iterable[Notice]) -> list[Told]:
     """Return these with their messages. One question for all."""
     by_name: dict[str, list[Delivery]] = {row.about: [] for row in rows}
-    for delivery in Delivery.objects.filter(about__in=by_name).order_by("pk"):
-        by_name[delivery.about].append(delivery)
+    deliveries = Delivery.objects.filter(message__about__in=by_name).select_related("message")
+    for delivery in deliveries.order_by("pk"):
+        by_name[delivery.message.about].append(delivery)
     return [Told(notice=row, deliveries=by_name[row.about]) for row in rows]

@@ -19,6 +19,7 @@ from django.db.models.functions import Cast, JSONArray, Least
 
 from incidents.models import (
     AT_WORK,
+    ActionItem,
     BackupProof,
     ComponentChange,
     Impact,
@@ -26,6 +27,7 @@ from incidents.models import (
     Maintenance,
     MaintenanceChange,
     MaintenanceUpdate,
+    Postmortem,
     ProgressReport,
     Promise,
     StatusUpdate,
@@ -43,6 +45,10 @@ _TENANTS_ARE_TOLD = timedelta(days=7)
 # What tells a promise, a report and an impact from what customers read of it before.
 _OF_A_PROMISE = ("pk", "outcome", "due_at", "due_until", "expires_at", "basis", "confidence")
 _OF_A_REPORT = ("pk", "state", "phase", "done", "total", "ended_at", "data_until_at", "title")
+_OF_AN_ACTION = (
+    "pk", "text", "state", "due_at", "due_until", "due_precision", "due_approx", "due_tz",
+    "done_at", "done_until", "done_tz",
+)  # fmt: skip
 _OF_AN_IMPACT = ("pk", "kind", "data_from_at", "component_id")
 
 
@@ -71,6 +77,13 @@ def public_listed(*, touching: Collection[int] | None = None) -> QuerySet[Any]:
     ``affected``: the components. ``whole``: of what it is a part, if the same readers may know of
     that. Three levels, a fixed number of queries.
     """
+    return public_bare(touching=touching).prefetch_related(
+        *listed_parts(), Prefetch("parent", public_bare(touching=touching), to_attr="whole")
+    )
+
+
+def listed_parts() -> list[Prefetch[Any, Any, Any]]:
+    """Return what brings ``told`` and ``affected`` to incidents."""
     # What was said again of a component that was so already is no change.
     changes = ComponentChange.objects.exclude(old_status=F("new_status"))
     changes = changes.select_related("component__group").order_by("pk")
@@ -79,28 +92,30 @@ def public_listed(*, touching: Collection[int] | None = None) -> QuerySet[Any]:
         .newest_first()
         .prefetch_related(Prefetch("component_changes", changes, to_attr="changes"))
     )
-    return public_bare(touching=touching).prefetch_related(
+    return [
         Prefetch("updates", told, to_attr="told"),
         Prefetch("components", components(), to_attr="affected"),
-        Prefetch("parent", public_bare(touching=touching), to_attr="whole"),
-    )
+    ]
 
 
 def complete(incidents: Sequence[Incident]) -> None:
     """Add to incidents, where it is not there yet, what only their own pages show.
 
     ``reports``: the jobs' progress. ``given``: promises, newest first. ``missing``: the impacts
-    by which data is missing. A fixed number of queries.
+    by which data is missing. ``improvements``: the action items that customers may see. A fixed
+    number of queries.
     """
     prefetch_related_objects(incidents, *_story())
 
 
 def _story() -> list[Prefetch[Any, Any, Any]]:
-    reports = ProgressReport.objects.order_by("-started_at", "-pk")
+    reports = ProgressReport.objects.with_halts().order_by("-started_at", "-pk")
     return [
         Prefetch("progress_reports", reports, to_attr="reports"),
         Prefetch("promises", Promise.objects.newest_first(), to_attr="given"),
         Prefetch("impacts", _missing_data(), to_attr="missing"),
+        Prefetch("postmortem", published_accounts(), to_attr="account"),
+        Prefetch("actions", _improvements(), to_attr="improvements"),
     ]
 
 
@@ -109,20 +124,31 @@ def looks(incident_ids: Collection[int]) -> dict[int, list[str]]:
 
     One query for all of them: of hundreds of promises, most publishes want to know no more.
     """
-    promises, reports, impacts = (
+    first, *others = (
         rows.filter(incident__in=incident_ids)
         .order_by()
         .values_list("incident_id", Value(kind), Cast(JSONArray(*names), TextField()))
         for kind, rows, names in (
+            ("postmortem", published_accounts(), ("pk", "published_at")),
             ("promise", Promise.objects.all(), _OF_A_PROMISE),
             ("report", ProgressReport.objects.all(), _OF_A_REPORT),
             ("impact", _missing_data(), _OF_AN_IMPACT),
+            ("action", _improvements(), _OF_AN_ACTION),
         )
     )
     found: dict[int, list[str]] = {}
-    for incident_id, kind, words in promises.union(reports, impacts, all=True):
+    for incident_id, kind, words in first.union(*others, all=True):
         found.setdefault(incident_id, []).append(f"{kind} {words}")
     return {pk: sorted(lines) for pk, lines in found.items()}
+
+
+def _improvements() -> QuerySet[ActionItem]:
+    """Return the action items that were chosen for customers, in the order of their adding."""
+    return ActionItem.objects.filter(is_public=True).order_by("pk")
+
+
+def published_accounts() -> QuerySet[Postmortem]:
+    return Postmortem.objects.filter(published_at__isnull=False)
 
 
 def _missing_data() -> QuerySet[Impact]:
@@ -299,6 +325,7 @@ def reports_with_tenants(*, at: datetime) -> list[ProgressReport]:
     return list(
         ProgressReport.objects.filter(is_recent, incident__in=Incident.objects.public())
         .filter(Exists(told))
+        .with_halts()
         .select_related("incident")
         .order_by("started_at", "pk")
     )

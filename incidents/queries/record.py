@@ -1,9 +1,7 @@
 """Questions about the record, for the desk and for jobs."""
 
-import itertools
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.aggregates import StringAgg
@@ -13,7 +11,6 @@ from django.db.models.functions import MD5, Cast, Concat
 
 from accounts.models import User
 from incidents.models import (
-    ActionItem,
     Evidence,
     Incident,
     Maintenance,
@@ -21,14 +18,12 @@ from incidents.models import (
     Postmortem,
     ProgressReport,
     Revision,
-    StatusUpdate,
     TimelineEntry,
 )
 from incidents.models.maintenance import MaintenanceQuerySet
 from incidents.models.timeline import in_order
-from incidents.queries.promises import promises_kept
 from incidents.signals import zone_wanted
-from incidents.values import ActionState, ProgressState
+from incidents.values import ProgressState
 
 _UTC = frozenset({"UTC", "Etc/UTC"})
 
@@ -152,83 +147,6 @@ def revisions(row: models.Model) -> QuerySet[Revision]:
     return Revision.objects.filter(
         content_type=ContentType.objects.get_for_model(row), object_id=row.pk
     ).order_by("-number")
-
-
-def open_actions() -> QuerySet[ActionItem]:
-    """Return action items that are not finished, across incidents, the soonest due first."""
-    return ActionItem.objects.unfinished().soonest_first().select_related("incident", "owner")
-
-
-def actions_by_state(states: Sequence[ActionState]) -> QuerySet[ActionItem]:
-    """Return action items in these states, across incidents, the soonest due first."""
-    return (
-        ActionItem.objects.filter(state__in=states)
-        .soonest_first()
-        .select_related("incident", "owner")
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """How long an incident took to be noticed, told, mitigated and ended. None: not known.
-
-    Of ``promises_settled`` that were kept or missed, ``promises_kept`` were kept.
-    """
-
-    detect: timedelta | None
-    first_update: timedelta | None
-    mitigate: timedelta | None
-    recover: timedelta | None
-    resolve: timedelta | None
-    longest_silence: timedelta | None
-    promises_kept: int
-    promises_settled: int
-    # Closed without a word to customers: nothing was wrong, and nothing took any time.
-    is_false_alarm: bool
-
-
-def figures(incident: Incident, *, at: datetime) -> Figures:
-    """Return the figures of an incident, counted from its start.
-
-    Silence is counted from the start, between updates, and until the end or, of an open incident,
-    until now. What customers could not read is no update to them, and counts in none; one that is
-    not theirs to hear of has no silence.
-    """
-
-    def since_start(at: datetime | None) -> timedelta | None:
-        return at - incident.started_at if at and incident.started_at else None
-
-    kept, settled = promises_kept(incident.pk)
-    is_false_alarm = (
-        incident.is_resolved
-        and incident.published_at is None
-        and TimelineEntry.objects.of_false_alarms().filter(incident=incident).exists()
-    )
-    return Figures(
-        promises_kept=kept,
-        promises_settled=settled,
-        detect=since_start(incident.detected_at),
-        first_update=since_start(incident.first_update_at),
-        mitigate=since_start(incident.mitigated_at),
-        recover=since_start(incident.recovered_at),
-        resolve=since_start(incident.resolved_at) if not is_false_alarm else None,
-        is_false_alarm=is_false_alarm,
-        longest_silence=_longest_silence(incident, at=at),
-    )
-
-
-def _longest_silence(incident: Incident, *, at: datetime) -> timedelta | None:
-    told = list(
-        StatusUpdate.objects.told()
-        .filter(incident=incident, published_at__isnull=False)
-        .order_by("published_at")
-        .values_list("published_at", flat=True)
-    )
-    if not told and not incident.is_for_customers:
-        return None
-    moments = [incident.started_at, *told, incident.resolved_at or at]
-    known = [moment for moment in moments if moment is not None]
-    return max((later - earlier for earlier, later in itertools.pairwise(known)), default=None)
 
 
 def maintenances() -> MaintenanceQuerySet:

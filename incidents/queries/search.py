@@ -11,14 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.search import SearchHeadline
-from django.db.models import Max, QuerySet, TextChoices
+from django.db.models import F, Max, QuerySet, TextChoices
 from django.db.models.functions import Left
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from incidents.models import ActionItem, Incident, Postmortem, RootCause, TimelineEntry
+from incidents.models import (
+    ActionItem,
+    Incident,
+    Postmortem,
+    PostmortemSection,
+    RootCause,
+    TimelineEntry,
+)
 from incidents.models.fields import SEARCHED, words_of
 from incidents.queries.words import Words, by_index, newest_found, read_words
 from incidents.values import EntryKind
@@ -33,7 +40,7 @@ _MARKED = re.compile(f"{_BEGIN}(.*?){_END}", re.DOTALL)
 # Signs of markup in words for customers and in postmortems: an excerpt shows the words alone.
 _SIGNS = re.compile(r"\*\*|`|\b__|__\b|\[([^\[\]\n]*)\]\([^()\s]*\)?")
 # What was learned says more in a line than what happened meanwhile.
-_SHOWN = ("postmortem", "cause", "action", "entry", "update")
+_SHOWN = ("section", "postmortem", "cause", "action", "entry", "update")
 
 
 class Part(TextChoices):
@@ -44,7 +51,8 @@ class Part(TextChoices):
     UPDATE = "update", _("Status updates")
     CAUSE = "cause", _("Causes")
     ACTION = "action", _("Action items")
-    POSTMORTEM = "postmortem", _("Postmortems")
+    POSTMORTEM = "postmortem", _("Imported postmortems")
+    SECTION = "section", _("Sections of postmortems")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +111,14 @@ _TABLES: Mapping[Part, _Table] = {
     Part.POSTMORTEM: _Table(
         rows=Postmortem.objects,
         incident="incident_id",
-        columns=("body",),
+        columns=("document",),
+        reading=MOST,
+        recent=2 * MOST,
+    ),
+    Part.SECTION: _Table(
+        rows=PostmortemSection.objects.live().annotate(incident_id=F("postmortem__incident")),
+        incident="incident_id",
+        columns=("title", "body"),
         reading=MOST,
         recent=2 * MOST,
     ),
@@ -158,7 +173,7 @@ def matching(
     rows = table.rows.alias(words=words_of(*table.columns)).filter(words=words)
     if incident_id is not None:
         rows = rows.filter(**{table.incident: incident_id})
-    if table is _TABLES[Part.ENTRY]:
+    if part in (Part.ENTRY, Part.UPDATE, Part.CAUSE):
         rows = rows.live()
     if part is Part.UPDATE:
         rows = rows.filter(kind=EntryKind.UPDATE)
@@ -195,7 +210,10 @@ def _groups(hits: Mapping[int, Mapping[Part, list[int]]], words: Words) -> Itera
         few = [pk for found in hits.values() for pk in found.get(part, [])[:most]]
         rows = _read(part, few, words)
         for row in (rows[pk] for pk in few if pk in rows):
-            is_marked = part is Part.POSTMORTEM or getattr(row, "kind", "") == EntryKind.UPDATE
+            is_marked = (
+                part in (Part.POSTMORTEM, Part.SECTION)
+                or getattr(row, "kind", "") == EntryKind.UPDATE
+            )
             excerpt = _SIGNS.sub(r"\1", row.excerpt) if is_marked else row.excerpt
             shown[row.incident_id].append(Hit(part=part, row=row, words=_marked(excerpt)))
     for number in hits:

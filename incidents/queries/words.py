@@ -72,6 +72,8 @@ def by_index() -> Iterator[None]:
             cursor.execute(
                 "SELECT set_config('enable_seqscan', 'off', true), "
                 "set_config('max_parallel_workers_per_gather', '0', true), "
+                # To compile a plan takes longer than what comes of it here.
+                "set_config('jit', 'off', true), "
                 "set_config('statement_timeout', %s, true)",
                 [str(PATIENCE_MS)],
             )

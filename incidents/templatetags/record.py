@@ -12,8 +12,17 @@ from django.utils.translation import ngettext
 
 from incidents import wording
 from incidents.cadence import LONG, PHASES
-from incidents.models import ActionItem, Incident, TimelineEntry
-from incidents.values import ActionState, ComponentStatus, Precision, Severity, When, zone
+from incidents.models import ActionItem, Incident, TimelineEntry, VendorCase
+from incidents.spans import Span
+from incidents.values import (
+    ActionState,
+    CaseState,
+    ComponentStatus,
+    Precision,
+    Severity,
+    When,
+    zone,
+)
 
 register = template.Library()
 
@@ -52,10 +61,17 @@ def when(row: Any, tz: str = "UTC", prefix: str = "", style: str = "full") -> st
 
 
 @register.filter
-def duration(span: timedelta | None) -> str:
-    """Write a stretch of time in its two largest units: 8 h 00 min."""
+def duration(span: timedelta | Span | None) -> str:
+    """Write a stretch of time in its two largest units: 8 h 00 min; of a range, both ends."""
     if span is None:
         return _("not known")
+    if isinstance(span, Span):
+        low, high = _lasting(span.low), _lasting(span.high)
+        return low if span.is_exact else _("%(low)s to %(high)s") % {"low": low, "high": high}
+    return _lasting(span)
+
+
+def _lasting(span: timedelta) -> str:
     seconds = int(span.total_seconds())
     sign, seconds = ("-" if seconds < 0 else ""), abs(seconds)
     if seconds < _MINUTE:
@@ -141,6 +157,24 @@ def lasted(incident: Incident) -> timedelta | None:
 def overdue(action: ActionItem, now: datetime) -> bool:
     """Tell whether all of an action item's due time has passed and it is not finished."""
     return action.is_overdue(at=now)
+
+
+@register.filter
+def late_at(case: VendorCase, now: datetime) -> bool:
+    """Tell whether a vendor's promise has passed while the case is still theirs."""
+    return case.is_late(at=now)
+
+
+@register.filter
+def case_state(state: str) -> str:
+    """Say in words how a support case stood."""
+    return str(dict(CaseState.choices).get(state, state))
+
+
+@register.filter
+def ticket(url: str) -> str:
+    """Return what to call an address in a tracker: its end, behind which people know it."""
+    return url.rstrip("/").rsplit("/", 1)[-1][:40] or url
 
 
 @register.filter

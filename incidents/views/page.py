@@ -19,10 +19,12 @@ from incidents.models import (
     Incident,
     ProgressReport,
     Promise,
+    RootCause,
     TimelineEntry,
 )
 from incidents.values import Milestone
 from incidents.views import looks, panels, telling
+from incidents.views.desk import number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +62,8 @@ def incident_page(
     # The stamp first: what is written down meanwhile is then shown twice rather than never.
     stamp = queries.timeline_stamp(Incident.objects.all(), incident.pk) or ""
     look = looks.look_at(request, incident)
-    causes = list(
-        incident.causes.prefetch_related(
-            # Of what shows a cause, and what is done about it, the page says the words alone.
-            Prefetch("evidence", queryset=TimelineEntry.objects.only("text")),
-            Prefetch("addressed_by", queryset=ActionItem.objects.only("text")),
-        ).order_by("kind", "pk")
-    )
-    actions = list(incident.actions.soonest_first().select_related("owner"))
+    causes = _causes(incident)
+    actions = _actions(incident, causes)
     context: dict[str, Any] = {
         "now": now,
         **head(incident, now=now, tz=look.tz),
@@ -81,6 +77,7 @@ def incident_page(
         **panels.people(incident, actor(request), now=now),
         **panels.relations(incident, actor(request)),
         "undo": _undo(request, incident),
+        **_just_done(request, incident),
         "entry_form": bound.get("entry_form") or entry_form(),
         **telling.shown(request, incident, now=now, form=update_form, preview=preview),
         "promise_form": bound.get("promise_form")
@@ -153,6 +150,42 @@ def impacts(request: HttpRequest, incident: Incident) -> dict[str, Any]:
     if named.isdecimal():
         removed = incident.impacts.filter(deleted_at__isnull=False, pk=int(named)).first()
     return {"impacts": queries.impacts(incident.pk), "removed_impact": removed}
+
+
+def _causes(incident: Incident) -> list[RootCause]:
+    """Return the causes; of what shows and addresses them, the page says the words alone."""
+    entries = TimelineEntry.objects.live().order_by("pk").only("text")
+    addressed_by = ActionItem.objects.order_by("pk").only("text", "state")
+    return list(
+        incident.causes.live()
+        .in_order()
+        .select_related("vendor_case")
+        .prefetch_related(
+            Prefetch("evidence", queryset=entries), Prefetch("addressed_by", queryset=addressed_by)
+        )
+    )
+
+
+def _actions(incident: Incident, causes: list[RootCause]) -> list[ActionItem]:
+    """Return the action items, each with the causes that it addresses as ``addressed``."""
+    actions = list(incident.actions.soonest_first().select_related("owner", "tracker_issue"))
+    by_action: dict[int, list[RootCause]] = {}
+    for cause in causes:
+        for action in cause.addressed_by.all():
+            by_action.setdefault(action.pk, []).append(cause)
+    for action in actions:
+        action.addressed = by_action.get(action.pk, [])  # type: ignore[attr-defined]
+    return actions
+
+
+def _just_done(request: HttpRequest, incident: Incident) -> dict[str, Any]:
+    """Return the cause that was just taken off and the action item just moved, if any."""
+    removed, moved = (number(request.GET.get(name, "")) for name in ("cause", "moved"))
+    gone = incident.causes.filter(deleted_at__isnull=False)
+    return {
+        "removed_cause": gone.filter(pk=removed).first() if removed else None,
+        "moved_action": incident.actions.filter(pk=moved).first() if moved else None,
+    }
 
 
 def entry_form() -> forms.QuickEntryForm:

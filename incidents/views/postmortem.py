@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.access import actor, staff_required
-from incidents import forms, operations
+from incidents import forms, operations, queries
+from incidents.account import is_account
 from incidents.errors import Refused
 from incidents.importer import (
     Action,
@@ -26,6 +27,7 @@ from incidents.importer import (
 from incidents.lint import Finding, lint
 from incidents.models import Incident
 from incidents.values import Precision, Visibility
+from incidents.views.postmortems import review_account
 
 _INVALID = 422
 # Findings that the choice of a year settles one way or the other.
@@ -55,19 +57,29 @@ class Line:
     causes: list[Cause] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    is_unplaced: bool = False
 
     @property
     def is_read(self) -> bool:
         return bool(self.entries or self.causes or self.actions)
 
+    @property
+    def is_folded(self) -> bool:
+        """Whether nobody needs to look at it: nothing was read, found, or left out."""
+        return not (self.is_read or self.findings or self.is_unplaced)
+
 
 @staff_required
 def review_postmortem(request: HttpRequest) -> HttpResponse:
     """Ask for a postmortem, and show what is read in it. Nothing is kept yet."""
-    form = forms.PastedForm(request.POST or None)
+    form = forms.PastedForm(request.POST or None, request.FILES or None)
     if request.method != "POST" or not form.is_valid():
         return _ask(request, form)
     try:
+        text = form.cleaned_data["text"]
+        if is_account(text):
+            name = form.cleaned_data["source_name"]
+            return review_account(request, text=text, source_name=name)
         reading = _read(form)
     except YearUnclear as unclear:
         return _ask(request, form, unclear=unclear)
@@ -77,7 +89,13 @@ def review_postmortem(request: HttpRequest) -> HttpResponse:
     confirm = forms.ConfirmForm(
         initial=form.cleaned_data | {"title": reading.title[:140], "visibility": "internal"}
     )
-    return _review(request, confirm, reading, text=form.cleaned_data["text"])
+    return _review(
+        request,
+        confirm,
+        reading,
+        text=form.cleaned_data["text"],
+        guessed_encoding=form.guessed_encoding,
+    )
 
 
 @require_POST
@@ -114,11 +132,7 @@ def confirm_postmortem(request: HttpRequest) -> HttpResponse:
 
 
 def _read(form: forms.PastedForm) -> Reading:
-    return read_postmortem(
-        form.cleaned_data["text"],
-        year=form.cleaned_data["year"],
-        timezone=form.cleaned_data["timezone"] or None,
-    )
+    return read_postmortem(form.cleaned_data["text"], told=form.told)
 
 
 def _ask(
@@ -155,9 +169,11 @@ def _review(
     *,
     text: str,
     status: int = 200,
+    guessed_encoding: str = "",
 ) -> HttpResponse:
     findings = lint(reading)
     lines = _lines(reading, findings, text)
+    source_name = str(form["source_name"].value() or "")
     kept = set(form.data.getlist("keep")) if form.is_bound else None  # type: ignore[attr-defined]
     return render(
         request,
@@ -170,6 +186,9 @@ def _review(
             if kept is None
             else {line.number for line in lines if line.is_read and str(line.number) not in kept},
             "findings": findings,
+            "unplaced": [line for line in lines if line.is_unplaced],
+            "before": queries.imported_before(text=text, source_name=source_name),
+            "guessed_encoding": guessed_encoding,
             "counts": [
                 (_("entries"), len(reading.entries)),
                 (_("updates to customers"), len(reading.updates)),
@@ -197,8 +216,17 @@ def _lines(reading: Reading, findings: tuple[Finding, ...], text: str) -> list[L
         by_number[action.line].actions.append(action)
     for finding in findings:
         for number in finding.lines[:1]:
+            if number not in by_number:
+                continue
             by_number[number].findings.append(finding)
-    return [line for line in lines if line.source.strip()]
+    for number in reading.unplaced:
+        by_number[number].is_unplaced = True
+    whole = next((part for part in reading.parts if part.number == reading.part), None)
+    return [
+        line
+        for line in lines
+        if line.source.strip() and (whole is None or whole.holds(line.number))
+    ]
 
 
 def _lines_read(reading: Reading) -> set[int]:
@@ -257,13 +285,14 @@ def _keep_choice(
         evidence = str(unclear)
     else:
         return
-    codes = {finding.code for finding in lint(reading)}
-    for code in sorted(codes.intersection(_ABOUT_THE_YEAR)):
-        operations.dismiss_finding(
-            incident_id=incident.pk,
-            code=code,
-            reason=_("%s was chosen when the document was imported.") % reading.year,
-            evidence=evidence,
-            at=timezone.now(),
-            author=actor(request),
-        )
+    for judged in queries.lint_findings(incident.pk):
+        if judged.finding.code in _ABOUT_THE_YEAR:
+            operations.dismiss_finding(
+                incident_id=incident.pk,
+                code=judged.finding.code,
+                subject=judged.finding.subject,
+                reason=_("%s was chosen when the document was imported.") % reading.year,
+                evidence=evidence,
+                at=timezone.now(),
+                author=actor(request),
+            )

@@ -14,7 +14,7 @@
   );
   // A key that waits for a second one waits so long, in milliseconds.
   const PATIENCE = 1500;
-  const ROW = ".entry, .rows__row";
+  const ROW = ".entry, .rows__row, #action-list .action";
   const SETTING = "desk-keys";
 
   const isTyping = (target) =>

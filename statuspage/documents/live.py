@@ -4,14 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from incidents.models import Incident, ProgressReport, Promise
-from incidents.values import ProgressPhase, PromiseKind, PromiseOutcome
+from incidents.values import ProgressPhase, ProgressState, PromiseKind, PromiseOutcome
 from incidents.wording import basis_words
 from statuspage.documents import v2
 from statuspage.documents.clauses import Edition
 from statuspage.documents.facts import Facts
 from statuspage.documents.horizon import horizon_objects
+from statuspage.documents.improvements import improvement_objects
 from statuspage.documents.moments import iso, iso_or_none
-from statuspage.documents.progress import reports_of, stale_at, title
+from statuspage.documents.progress import moves, reports_of, stale_at, title
 from statuspage.documents.promises import owed, promises_of
 from statuspage.documents.proof import proof_moments, proof_objects
 
@@ -57,6 +58,7 @@ def _incident(facts: Facts, incident: Incident, now: datetime) -> dict[str, Any]
         "impact": incident.impact,
         "updated_at": iso(incident.updated_at, facts.zone),
         "horizon": horizon_objects(facts, incident),
+        "improvements": improvement_objects(facts, incident),
         "promises": [
             _promise(facts, promise, now)
             for promise in [*_open_promises(incident), *owed(incident)]
@@ -84,19 +86,20 @@ def _progress(facts: Facts, report: ProgressReport, now: datetime) -> dict[str, 
     silent_from = stale_at(facts, report)
     stale = silent_from is not None and silent_from <= now
     # Of a job that is silent, nobody knows how fast it is or when it ends.
-    rate, low, high = (
-        (None, None, None) if stale else (report.rate, report.eta_low_at, report.eta_high_at)
-    )
+    low, high = (None, None) if stale else (report.eta_low_at, report.eta_high_at)
+    is_fast = report.state == ProgressState.RUNNING and moves(report) and not stale
     return {
         "title": title(report),
         "state": report.state,
         "stale": stale,
+        "waits_for_decision": report.waits_for_decision,
+        "paused_since": iso_or_none(report.rests_since, facts.zone),
         "phase": report.phase,
         "phase_description": str(ProgressPhase(report.phase).label),
         "done": report.done,
         "total": report.total,
         "unit": report.unit or None,
-        "rate": rate,
+        "rate": report.rate if is_fast else None,
         "eta_from": iso_or_none(low, facts.zone),
         "eta_to": iso_or_none(high, facts.zone),
         "eta_basis": (high and basis_words(report.eta_basis)) or None,

@@ -7,18 +7,27 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from incidents import spoken
-from incidents.models import Component, ComponentChange, Incident, Maintenance, StatusUpdate
+from incidents.account import published_html
+from incidents.models import (
+    Component,
+    ComponentChange,
+    Incident,
+    Maintenance,
+    Postmortem,
+    StatusUpdate,
+)
 from incidents.values import MaintenanceState, Phase
 from statuspage.documents.banner import banner
 from statuspage.documents.bodies import as_html, first_words, words_of
 from statuspage.documents.clauses import Clauses, Edition
 from statuspage.documents.facts import Facts, began, told
 from statuspage.documents.horizon import horizons
+from statuspage.documents.improvements import Improvement, improvements
 from statuspage.documents.maintenance import past_line as maintenance_line
 from statuspage.documents.maintenance import planned
 from statuspage.documents.messages import (
@@ -66,6 +75,8 @@ class Story:
     # Jobs that have nothing more to say, each as one line.
     folded: list[Folded]
     given: list[Given]
+    improvements: list[Improvement]
+    has_account: bool
     messages: list[Message]
 
 
@@ -133,6 +144,21 @@ def incident_page(facts: Facts, incident: Incident, earlier: Earlier) -> list[Ed
         "live_url": "" if incident.is_resolved else f"/incidents/{incident.public_id}",
     }
     return clauses.editions(render_to_string("statuspage/incident.html", context))
+
+
+def account_page(facts: Facts, incident: Incident) -> bytes | None:
+    """Return the page of an incident's postmortem; None if none is published."""
+    account: Postmortem | None = incident.account  # type: ignore[attr-defined]
+    if account is None or account.published_at is None:
+        return None
+    context = frame(facts) | {
+        "id": incident.public_id,
+        "title": incident.title,
+        "published": when(account.published_at, facts.zone, year=True),
+        "body": mark_safe(published_html(account.public_body)),  # noqa: S308 - just cleaned
+        "live_url": "",
+    }
+    return render_to_string("statuspage/postmortem.html", context).encode()
 
 
 def maintenance_page(facts: Facts, maintenance: Maintenance, earlier: Earlier) -> list[Edition]:
@@ -205,6 +231,8 @@ def story(facts: Facts, incident: Incident, clauses: Clauses, earlier: Earlier) 
         panels=shown,
         folded=folded,
         given=given(facts, incident, clauses),
+        improvements=improvements(facts, incident),
+        has_account=incident.account is not None,  # type: ignore[attr-defined]
         messages=_messages(facts, incident, earlier),
     )
 

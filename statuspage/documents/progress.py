@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from incidents.models import AT_WORK, Incident, ProgressReport
 from incidents.values import ProgressPhase, ProgressState
-from incidents.wording import basis_words
+from incidents.wording import basis_words, counted_words
 from statuspage.documents.clauses import Clauses
 from statuspage.documents.facts import Facts
 from statuspage.documents.moments import amount, between, lasted, share, when
@@ -27,6 +27,8 @@ _STATES = {
 }
 # What jobs call themselves. Another title is shown as it is.
 _TITLES = {"Database restore": _lazy("Database restore")}
+# Units a second. A slower one would be shown as none at all.
+_LEAST_RATE = 1.0
 _ALIVE = {ProgressState.RUNNING, ProgressState.WAITING, ProgressState.HELD}
 
 
@@ -121,7 +123,7 @@ def _folded(facts: Facts, report: ProgressReport, clauses: Clauses, *, number: i
         number=number,
         title=title(report),
         state=report.state,
-        state_words=str(_STATES[ProgressState(report.state)]),
+        state_words=_state_words(report),
         at=when(ended_at, facts.zone),
         horizon=(
             horizon(facts, report, is_alive=False)
@@ -130,6 +132,32 @@ def _folded(facts: Facts, report: ProgressReport, clauses: Clauses, *, number: i
         ),
         panel=panel(facts, report, clauses),
     )
+
+
+def _state_words(report: ProgressReport) -> str:
+    if report.waits_for_decision:
+        return _("Waiting for a decision")
+    return str(_STATES[ProgressState(report.state)])
+
+
+def moves(report: ProgressReport) -> bool:
+    """Whether a speed is known that does not read as none."""
+    return report.rate is not None and report.rate >= _LEAST_RATE
+
+
+def _rest(facts: Facts, report: ProgressReport) -> SafeString:
+    """Return since when the job rests, and why, as far as that is known."""
+    since = report.rests_since
+    if since is None:
+        return SafeString("")
+    moment = when(since, facts.zone, year=True)
+    if not report.waits_for_decision:
+        return format_html(_("Paused since {}. What has arrived is kept."), moment)
+    back = counted_words(report.done, report.total, report.unit)
+    words = _(
+        "{} are back. The rest has newer work in it, and waits for a decision of our team since {}."
+    )
+    return format_html(words, back, moment)
 
 
 def stale_at(facts: Facts, report: ProgressReport) -> datetime | None:
@@ -186,13 +214,14 @@ def _place(number: int, *, now: int, over: bool) -> str:
 def _render(facts: Facts, report: ProgressReport, *, eta: SafeString, stale: bool) -> SafeString:
     is_alive = ProgressState(report.state) in _ALIVE and not stale
     running = report.state == ProgressState.RUNNING and not stale
-    rate = amount(report.rate, report.unit) if running and report.rate else ""
+    rate = amount(report.rate, report.unit) if running and report.rate and moves(report) else ""
     return render_to_string(
         "statuspage/_progress.html",
         {
             "title": title(report),
             "state": "stale" if stale else report.state,
-            "state_words": _("No news") if stale else _STATES[ProgressState(report.state)],
+            "state_words": _("No news") if stale else _state_words(report),
+            "rest": _rest(facts, report),
             "stages": stages(report),
             "phase": ProgressPhase(report.phase).label,
             "bar": bar(report),
@@ -227,6 +256,9 @@ def horizon(facts: Facts, report: ProgressReport, *, is_alive: bool) -> SafeStri
     if report.state == ProgressState.SUCCEEDED:
         return format_html(_("Everything up to {} is back."), moment)
     if report.state == ProgressState.CANCELLED:
+        return SafeString("")
+    if report.waits_for_decision:
+        # Most of it is back, and of the rest nobody knows yet.
         return SafeString("")
     if is_alive:
         return format_html(_("Everything up to {} is being brought back."), moment)

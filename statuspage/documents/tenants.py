@@ -59,6 +59,8 @@ class Run:
     incident_id: str
     incident_title: str
     incident_is_over: bool
+    # It rests until people decide about some tenants.
+    waits_for_decision: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Standing:
         if run.state == ProgressState.SUCCEEDED and self.state != TenantState.ABSENT:
             # What was not said to be verified is not said to be back.
             return "back" if self.state == TenantState.VERIFIED else "none"
-        return self.state
+        return _UNDECIDED.get(self.state, self.state) if run.waits_for_decision else self.state
 
     def _is_open_for_good(self, run: Run) -> bool:
         """Whether its data is in use again, whatever becomes of the others."""
@@ -105,7 +107,7 @@ class Standing:
         """Since when that is so: the last change of its own, or the end of its restore."""
         if self.run is None or self.updated_at is None or self.kind == "none":
             return None
-        if self.is_alive or self.state == TenantState.BACK:
+        if self.is_alive or self.state == TenantState.BACK or self.run.waits_for_decision:
             return self.updated_at
         # One that stopped has no end, and says nothing more.
         return max(self.updated_at, self.run.ended_at or self.run.heartbeat_at)
@@ -128,6 +130,12 @@ _STOPPED: dict[str, str] = {
     ProgressState.FAILED: "stopped",
     ProgressState.CANCELLED: "cancelled",
 }
+# Those that are not back while their restore waits for people. Nothing goes on by itself.
+_UNDECIDED: dict[str, str] = {
+    TenantState.WAITING: "undecided",
+    TenantState.REOPENED: "reopened_undecided",
+    TenantState.VERIFIED: "verified_undecided",
+}
 _SETTLED = {TenantState.ABSENT.value, TenantState.BACK.value}
 _ALIVE = {state.value for state in TenantState} - _SETTLED | {"unchecked"}
 _HEADLINES = {
@@ -143,6 +151,11 @@ _HEADLINES = {
     "back": _lazy("Your data is back, and has been checked."),
     "stopped": _lazy("The restore of your data has stopped before its end."),
     "cancelled": _lazy("This restore of your data was ended early."),
+    "undecided": _lazy("Your data waits for a decision of our team."),
+    "reopened_undecided": _lazy(
+        "Your data is back up to an earlier moment. The rest waits for a decision of our team."
+    ),
+    "verified_undecided": _lazy("Your data is restored and checked."),
 }
 _MORE = {
     "none": _lazy("What holds for everybody stands on the status page."),
@@ -159,6 +172,11 @@ _MORE = {
     "back": _lazy("We have counted what came back."),
     "stopped": _lazy("Our engineers are on it. We say on the status page how it goes on."),
     "cancelled": _lazy("We say on the status page how it goes on."),
+    "undecided": _lazy("Nothing of it is replaced before that."),
+    "reopened_undecided": _lazy(
+        "You can work. Nothing of what you have is replaced before that decision."
+    ),
+    "verified_undecided": _lazy("Other data waits for a decision of our team before it goes on."),
 }
 # The state whose colour and shape the document has.
 _MARKS = {
@@ -167,6 +185,8 @@ _MARKS = {
     "reopened": "under_maintenance", "own_turn": "under_maintenance",
     "restored": "under_maintenance", "unchecked": "degraded_performance",
     "absent": "degraded_performance",
+    "undecided": "degraded_performance", "reopened_undecided": "under_maintenance",
+    "verified_undecided": "operational",
     "stopped": "major_outage", "cancelled": "degraded_performance",
 }  # fmt: skip
 
@@ -318,6 +338,8 @@ _HORIZONS = {
     "verified": _lazy("Everything up to {} has been brought back."),
     "reopened": _lazy("Everything up to {} is back."),
     "own_turn": _lazy("Everything up to {} is back."),
+    "reopened_undecided": _lazy("Everything up to {} is back."),
+    "verified_undecided": _lazy("Everything up to {} has been brought back."),
     "absent": _lazy("This restore goes up to {}."),
     "back": _lazy("Everything up to {} is back."),
 }

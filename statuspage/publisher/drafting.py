@@ -35,6 +35,7 @@ def add_front(draft: Draft, facts: Facts) -> None:
     draft.documents.update(pages.front(facts, earlier))
     for incident in opened:
         draft.documents[page_path(incident)] = pages.incident_page(facts, incident, earlier)
+        _add_account(draft, facts, incident)
     draft.documents[live.LIVE] = live.live(facts)
     plain = v2.documents(facts) | {
         "/history.atom": atom.feed(facts),
@@ -86,6 +87,7 @@ def add_everything(site: Site, draft: Draft, facts: Facts) -> None:
         batch = Draft()
         add_archived(batch, facts, over)
         # Written at once: all of history need not fit into memory.
+        draft.withdrawn |= batch.withdrawn
         for path, body in batch.archived.items():
             site.replace_archived(path, body)
         draft.state.setdefault("all", []).extend(incident.public_id for incident in over)
@@ -113,6 +115,16 @@ def add_archived(draft: Draft, facts: Facts, incidents: list[Incident]) -> None:
         editions = pages.incident_page(facts, incident, earlier)
         draft.archived[page_path(incident)] = editions[0].body
         draft.archived[api_path(incident)] = v2.incident_document(facts, incident)
+        _add_account(draft, facts, incident)
+
+
+def _add_account(draft: Draft, facts: Facts, incident: Incident) -> None:
+    """Render the postmortem of an incident, or withdraw what is published no more."""
+    body = pages.account_page(facts, incident)
+    if body is None:
+        draft.withdrawn.add(account_path(incident))
+    else:
+        draft.archived[account_path(incident)] = body
 
 
 def _add_months(site: Site, draft: Draft, facts: Facts, names: set[str]) -> None:
@@ -156,6 +168,10 @@ def _plain(facts: Facts, body: bytes) -> Edition:
 
 def page_path(incident: Incident) -> str:
     return f"/incidents/{incident.public_id}"
+
+
+def account_path(incident: Incident) -> str:
+    return f"{page_path(incident)}/postmortem"
 
 
 def api_path(incident: Incident) -> str:

@@ -213,7 +213,12 @@ class Site:
 
     def _keep(self, folder: str, ending: str, names: set[str]) -> None:
         for file in (self.archive / folder).glob("*"):
-            if file.name.partition(ending)[0] not in names:
+            if file.name.partition(ending)[0] in names:
+                continue
+            if file.is_dir():
+                # What stands below a page: the postmortem of an incident.
+                shutil.rmtree(file, ignore_errors=True)
+            else:
                 file.unlink(missing_ok=True)
 
     def archived_ids(self) -> set[str]:

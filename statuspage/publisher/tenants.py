@@ -136,6 +136,7 @@ def _runs(scope: Scope, *, at: datetime) -> list[Run]:
         Run(
             pk=report.pk,
             state=report.state,
+            waits_for_decision=report.waits_for_decision,
             heartbeat_at=report.heartbeat_at,
             ended_at=report.ended_at,
             incident_id=report.incident.public_id if report.incident_id in shown else "",
@@ -164,7 +165,14 @@ def _standings(runs: Sequence[Run]) -> list[Standing]:
 def _told(runs: Sequence[Run]) -> str:
     """Return what tells these restores from any of which tenants are told otherwise."""
     parts = [
-        (run.pk, run.state, run.incident_id, run.incident_title, run.incident_is_over)
+        (
+            run.pk,
+            run.state,
+            run.waits_for_decision,
+            run.incident_id,
+            run.incident_title,
+            run.incident_is_over,
+        )
         for run in runs
     ]
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()

@@ -51,6 +51,7 @@ def _add_strange(site: Site, draft: Draft, facts: Facts) -> set[str]:
 def _paths(public_id: str) -> set[str]:
     return {
         f"/incidents/{public_id}",
+        f"/incidents/{public_id}/postmortem",
         f"/maintenances/{public_id}",
         f"/api/v2/incidents/{public_id}.json",
     }

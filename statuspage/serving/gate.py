@@ -156,7 +156,7 @@ class Guesses:
         now = int(self.clock())
         if now // 60 != self._minute:
             self._minute, self._wrong = now // 60, {}
-        if self._wrong.get(_network_of(address), 0) >= _WRONG_A_MINUTE:
+        if self._wrong.get(network_of(address), 0) >= _WRONG_A_MINUTE:
             return 60
         if now != self._second:
             self._second, self._checks = now, 0
@@ -164,13 +164,14 @@ class Guesses:
         return 1 if self._checks > _CHECKS_A_SECOND else 0
 
     def count_wrong(self, address: str) -> None:
-        network = _network_of(address)
+        network = network_of(address)
         if network not in self._wrong and len(self._wrong) >= _GUESSERS_KEPT:
             self._wrong.pop(next(iter(self._wrong)))
         self._wrong[network] = self._wrong.get(network, 0) + 1
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
+    """Return the network that whoever has this address holds; empty if it is none."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

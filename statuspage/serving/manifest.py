@@ -49,6 +49,7 @@ _PERSONAL_FILES = ("my/", "api/status/v1/my/")
 _ARCHIVED = re.compile(
     rf"{_PERSONAL}"
     r"|/(?:incidents|maintenances)/[0-9a-z]{1,32}"
+    r"|/incidents/[0-9a-z]{1,32}/postmortem"
     r"|/history/[0-9]{4}-[0-9]{2}"
     r"|/api/v2/incidents/[0-9a-z]{1,32}\.json"
     r"|/assets/[a-z]+\.[0-9a-f]{8,64}\.(?:css|js|png)"

@@ -42,11 +42,17 @@ APPLICATION_PREFIXES = (
     "/static",
     "/api/desk",
     "/api/alerts",
+    "/api/trackers",
+    "/v1",
     "/healthz",
     "/metrics",
     "/unsubscribe",
+    "/subscriptions",
+    "/api/v2/subscribers.json",
     "/viewer",
 )
+# What Django answers only to those who may read the page.
+_BEHIND_THE_GATE = ("/subscriptions/new", "/api/v2/subscribers.json")
 METHODS = "GET, HEAD, OPTIONS"
 _HOSTS_KEPT = 1000
 _CHOICES_KEPT = 500
@@ -103,7 +109,7 @@ class PublicSite:
         document = held.documents.get(path) if held else None
         if document is None:
             if f"{path}/".startswith(self._prefixes):
-                return self._application(environ, start_response)
+                return self._hand_on(page, path, environ, start_response)
             document = page.find(path)
         is_asset = document is not None and path.startswith("/assets/")
         if page.entry.gate is not None and not is_asset:
@@ -122,6 +128,20 @@ class PublicSite:
             return []
         start_response("200 OK", variant.headers)
         return [variant.body] if method == "GET" else []
+
+    def _hand_on(
+        self,
+        page: ServedPage,
+        path: str,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> Iterable[bytes]:
+        """Let the application answer; to what tells of a private page only whoever may read it."""
+        if page.entry.gate is not None and path.startswith(_BEHIND_THE_GATE):
+            refusal = self._stop_at_gate(page, page.entry.gate, path, environ, start_response)
+            if refusal is not None:
+                return refusal
+        return self._application(environ, start_response)
 
     def look(self) -> None:
         """See at once what has been published since the last look."""

@@ -6,14 +6,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.access import actor
-from statuspage.models import Access, Page
-from statuspage.publisher.directory import hosts_of
+from statuspage.models import Access
 from statuspage.serving.gate import TICKET, TICKET_SECONDS, new_ticket
+from statuspage.views.hosts import page_at
 
 
 @require_safe
@@ -21,7 +20,7 @@ from statuspage.serving.gate import TICKET, TICKET_SECONDS, new_ticket
 @login_required
 def enter(request: HttpRequest) -> HttpResponse:
     """Give whoever signed in, and may read this host's page, a ticket for it."""
-    page = _page_of(request.get_host())
+    page = page_at(request)
     if page.access == Access.VIEWERS:
         person = actor(request)
         if not (person.is_staff or page.viewers.filter(pk=person.pk).exists()):
@@ -38,10 +37,3 @@ def enter(request: HttpRequest) -> HttpResponse:
         )
         return answer
     return redirect("/")
-
-
-def _page_of(host: str) -> Page:
-    """Return the page that the server shows at a host."""
-    pages = Page.objects.in_order()
-    named = (page for page in pages if host.lower() in hosts_of(page))
-    return next(named, None) or Page.objects.first_page(at=timezone.now())

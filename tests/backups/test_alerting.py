@@ -18,9 +18,9 @@ from backups.models import (
     Heartbeat,
     Silence,
 )
-from backups.runner.alerting import following
+from backups.runner.alerting import declaring
 from incidents.models import Incident, NoticeChannel
-from incidents.values import Severity, Visibility
+from incidents.values import EntryKind, Severity, Visibility
 from notifications.models import Channel, Delivery, DeliveryState
 from tests.backups.factories import DatabaseFactory
 from tests.factories import HOUR, NOON, ResponderFactory
@@ -59,7 +59,7 @@ def found(
 
 
 def subjects() -> list[str]:
-    return list(Delivery.objects.order_by("pk").values_list("subject", flat=True))
+    return list(Delivery.objects.order_by("pk").values_list("message__subject", flat=True))
 
 
 class TestTelling:
@@ -73,10 +73,12 @@ class TestTelling:
 
         [delivery] = Delivery.objects.all()
         assert delivery.recipient == "backups@example.org"
-        assert delivery.subject == f"[SEV3] {check.database}: no full backup is fresh enough"
-        assert "There is none." in delivery.body
-        assert "Take one." in delivery.body
-        assert "/desk/" in delivery.body
+        assert (
+            delivery.message.subject == f"[SEV3] {check.database}: no full backup is fresh enough"
+        )
+        assert "There is none." in delivery.message.body
+        assert "Take one." in delivery.message.body
+        assert "/desk/" in delivery.message.body
 
     def test_only_after_it_has_lasted(self) -> None:
         rule(lasts=10 * MINUTE)
@@ -112,7 +114,7 @@ class TestTelling:
         for minutes in (0, 59, 60, 61, 300):
             runner.follow_findings(at=NOON + minutes * MINUTE)
 
-        told = Delivery.objects.order_by("pk").values_list("recipient", "subject")
+        told = Delivery.objects.order_by("pk").values_list("recipient", "message__subject")
         assert [recipient for recipient, _subject in told] == [
             "team@example.org",
             "boss@example.org",
@@ -160,8 +162,8 @@ class TestTelling:
         runner.follow_findings(at=NOON)
 
         [delivery] = Delivery.objects.all()
-        assert "30 findings in 30 databases" in delivery.subject
-        assert "And 18 more." in delivery.body
+        assert "30 findings in 30 databases" in delivery.message.subject
+        assert "And 18 more." in delivery.message.body
         assert BackupAlert.objects.filter(closed_at=None).count() == 30
 
     def test_of_a_storm_the_gravest_is_named(self) -> None:
@@ -174,8 +176,8 @@ class TestTelling:
         runner.follow_findings(at=NOON)
 
         [delivery] = Delivery.objects.all()
-        assert delivery.subject.endswith("31 findings in 31 databases, 1 of them critical")
-        assert delivery.body.startswith(f"{grave.database}: ")
+        assert delivery.message.subject.endswith("31 findings in 31 databases, 1 of them critical")
+        assert delivery.message.body.startswith(f"{grave.database}: ")
 
     def test_rooms_hear_by_severity_where_a_rule_names_none(self) -> None:
         rule(severity=Severity.SEV3)
@@ -235,7 +237,7 @@ class TestTurns:
         assert subjects() == []
         runner.follow_findings(at=NOON + HOUR)
 
-        assert "Nobody has looked for 1 h 00 min" in Delivery.objects.get().body
+        assert "Nobody has looked for 1 h 00 min" in Delivery.objects.get().message.body
 
     def test_one_that_is_well_for_a_minute_is_not_told_at_each_turn(self) -> None:
         rule()
@@ -276,7 +278,7 @@ class TestTurns:
         runner.follow_findings(at=NOON + 2 * HOUR)
 
         assert subjects()[1].startswith("Less grave: ")
-        assert "warning now" in Delivery.objects.order_by("pk")[1].body
+        assert "warning now" in Delivery.objects.order_by("pk")[1].message.body
 
     def test_has_lasted_though_it_went_from_one_state_of_the_rule_to_another(self) -> None:
         rule(states=[CheckState.WARNING, CheckState.CRITICAL], lasts=HOUR)
@@ -329,7 +331,7 @@ class TestLosses:
         def fail(**_values: Any) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(following, "declare_incident", fail)
+        monkeypatch.setattr(declaring, "declare_incident", fail)
 
         runner.follow_findings(at=NOON)
 
@@ -435,6 +437,41 @@ class TestRules:
         assert incident.severity == Severity.SEV2
         assert incident.title == f"{check.database}: no full backup is fresh enough"
         assert set(BackupAlert.objects.values_list("incident", flat=True)) == {incident.pk}
+
+    def test_declare_one_incident_for_all_that_is_wrong_with_a_database(self) -> None:
+        rule(declares_incident=True)
+        shop = DatabaseFactory.create(name="shop")
+        found(shop)
+        runner.follow_findings(at=NOON)
+        found(shop, BackupCheckName.OBJECTS)
+        runner.follow_findings(at=NOON + MINUTE)
+
+        incident = Incident.objects.get()
+        assert set(BackupAlert.objects.values_list("incident", flat=True)) == {incident.pk}
+        assert incident.entries.filter(kind=EntryKind.ALERT).get().text == (
+            "shop: an object is missing or changed. There is none. Take one."
+        )
+
+    def test_declare_one_incident_for_a_storm_and_what_follows_belongs_to_it(self) -> None:
+        written = rule(declares_incident=True)
+        for _one in range(declaring.MOST_APART + 1):
+            found()
+        runner.follow_findings(at=NOON)
+        found()
+        runner.follow_findings(at=NOON + MINUTE)
+
+        incident = Incident.objects.get()
+        assert incident.title == f"4 databases: {written.name}"
+        assert incident.entries.filter(kind=EntryKind.ALERT).count() == 5
+
+    def test_declare_one_incident_each_for_a_few_databases(self) -> None:
+        rule(declares_incident=True)
+        for _one in range(declaring.MOST_APART):
+            found()
+
+        runner.follow_findings(at=NOON)
+
+        assert Incident.objects.count() == declaring.MOST_APART
 
 
 class TestTitles:
@@ -586,3 +623,11 @@ class TestPulse:
         assert (row.sent_at, row.failed_at) == (None, NOON)
         assert row.last_error
         assert "secret-path" not in row.last_error
+
+    def test_is_not_late_by_a_round_where_the_beat_is_early_by_a_moment(self) -> None:
+        runner.beat(at=NOON)
+        Heartbeat.objects.update(url="http://127.0.0.1:9/secret-path", sent_at=NOON, every=MINUTE)
+
+        runner.send_heartbeat(at=NOON + 0.98 * MINUTE)
+
+        assert Heartbeat.objects.get().failed_at == NOON + 0.98 * MINUTE

@@ -146,6 +146,23 @@ class TestRestore:
         with pytest.raises(operations.LogHasHole, match=f"{name_of(key)} is missing or damaged"):
             restored(living)
 
+    def test_found_only_when_it_is_fetched_it_is_named_with_the_last_moment_before_it(
+        self, living: Living
+    ) -> None:
+        for _each in range(3):
+            living.write(100)
+        living.sync()
+        keys = living.segments()
+        # One in the middle, which no plan looks into, bad in the only place that there is.
+        cut(living, keys[-3])
+
+        job = restored(living)
+
+        assert job.state == JobState.FAILED
+        assert job.failure_code == "wal-missing"
+        assert f"The log file {name_of(keys[-3])} is damaged" in job.failure_advice
+        assert "the last moment that can be reached without it" in job.failure_advice
+
 
 class TestCatalogue:
     def test_a_damaged_file_is_a_hole_and_newer_backups_are_read_all_the_same(

@@ -22,9 +22,9 @@ from backups.models import (
 )
 from backups.options import Facts
 from backups.runner import drills
+from backups.runner.alerting.declaring import declare_once
 from config.embedded.fault_proxy import FaultProxy
 from incidents.models import Incident
-from incidents.operations import declare_incident
 from incidents.values import IncidentKind, Visibility
 from tests.backups.factories import BackupFactory, DatabaseFactory, RecoveryTargetFactory
 from tests.factories import HOUR, NOON
@@ -211,14 +211,14 @@ class TestJudging:
             BackupPolicy.objects.create(
                 database=drill.database, drill_alarm=DrillAlarm.LIVE, created_at=NOON
             )
-        whole = declare_incident
+        whole = declare_once
 
         def stumble(**values: Any) -> Any:
-            if values["dedup_key"].endswith(f":{first.database_id}"):
+            if values["key"].endswith(f":{first.database_id}"):
                 raise ZeroDivisionError
             return whole(**values)
 
-        monkeypatch.setattr(drills, "declare_incident", stumble)
+        monkeypatch.setattr(drills, "declare_once", stumble)
         RestoreJob.objects.update(
             state=JobState.FAILED, failure_code="disk-too-small", failure_advice="Make room."
         )

@@ -249,6 +249,29 @@ class TestAnAnswer:
         assert Wire(place).authority == "[::1]:9000"
 
 
+class TestADenial:
+    @pytest.mark.parametrize("status", [412, 416])
+    def test_of_an_object_that_nobody_touched_is_asked_about_and_ridden_out(
+        self, origin: Origin, sources: Sources, tmp_path: Path, status: int
+    ) -> None:
+        origin.objects = {"whole": content(MIB, 1)}
+        origin.refusals = [status]
+
+        with Fetcher(sources, tmp_path) as fetcher:
+            assert fetched(fetcher, origin.item("whole")) == content(MIB, 1)
+        assert origin.refusals == []
+
+    def test_of_one_that_was_replaced_is_believed(
+        self, origin: Origin, sources: Sources, tmp_path: Path
+    ) -> None:
+        origin.objects = {"whole": content(MIB, 1)}
+        asked = origin.item("whole")
+        origin.objects = {"whole": content(MIB, 2)}
+
+        with Fetcher(sources, tmp_path) as fetcher, pytest.raises(ObjectChanged):
+            fetched(fetcher, asked)
+
+
 class TestAnEtag:
     def test_that_disagrees_twice_is_believed_where_others_agree(
         self, origin: Origin, sources: Sources, tmp_path: Path

@@ -12,6 +12,7 @@ import pytest
 from backups.errors import ObjectChanged, ObjectDamaged, ObjectMissing
 from backups.storage.answers import PassingTrouble
 from backups.storage.fetch import MIB, Fetcher, Manner
+from backups.storage.flow import Flow
 from backups.storage.s3 import Bucket, ObjectRef
 from backups.storage.wire import Exchange
 from config.embedded.faults import Faults
@@ -78,6 +79,33 @@ class TestTwoSources:
         # Nothing but refusals.
         assert bytes_of(replica) < MIB
         assert counters["barred_replica"] >= 1
+
+    @pytest.mark.parametrize("rotten", [0, 1])
+    def test_without_a_manifest_heal_what_rots_under_its_etag(
+        self, storage: Storage, replica: Storage, tmp_path: Path, rotten: int
+    ) -> None:
+        content = CONTENT[: 2 * MIB]
+        ref = storage.put(content=content)
+        replica.put(content=content)
+        # The same byte each time, as of a disk that has lost it.
+        (storage, replica)[rotten].proxy.faults = Faults(flip_at_byte=1000, keys="*large")
+        with opened(storage, replica) as sources, Fetcher(sources, tmp_path) as fetcher:
+            list(fetcher.steps([item(ref)]))
+
+        assert (tmp_path / "large").read_bytes() == content
+
+    def test_without_a_manifest_name_what_is_rotten_in_all_of_them(
+        self, storage: Storage, replica: Storage, tmp_path: Path
+    ) -> None:
+        sound, ref = storage.put("sound"), storage.put(content=CONTENT[: 2 * MIB])
+        replica.put(content=CONTENT[: 2 * MIB])
+        for each in (storage, replica):
+            each.proxy.faults = Faults(flip_at_byte=1000, keys="*large")
+
+        with opened(storage, replica) as sources, Fetcher(sources, tmp_path) as fetcher:
+            list(fetcher.steps([item(sound, to="sound")]))
+            with pytest.raises(ObjectDamaged, match="large: not what its ETag says"):
+                list(fetcher.steps([item(ref)]))
 
     def test_with_a_manifest_may_have_etags_of_their_own(
         self, storage: Storage, replica: Storage, tmp_path: Path
@@ -229,3 +257,14 @@ def test_measurements_tell_what_each_source_gave(
     assert first.first_byte_seconds is not None
     assert first.seconds >= 1
     assert second.bytes == 0
+
+
+def test_a_measurement_counts_bytes_of_a_second_in_which_nobody_looked() -> None:
+    flow = Flow()
+    flow.enter(10.0, large=True)
+    flow.brought(10.9, 1000)
+    flow.brought(11.2, 500)
+
+    measured = flow.measurement("primary", 12.0)
+
+    assert (measured.bytes, measured.seconds) == (1500, 2.0)

@@ -84,6 +84,15 @@ class TestForecast:
         assert (row.loss_seconds, row.plan_code) == (None, "")
         assert f"{job} uses {target}. Wait for it" in row.plan_words
 
+    def test_says_what_has_to_be_moved_aside_first(self) -> None:
+        backup = restorable()
+        RecoveryTarget.objects.update(occupied_by="running")
+
+        row = runner.forecast_loss(database_id=backup.database_id, at=NOON)
+
+        assert row.loss_seconds is not None
+        assert "where the cluster that runs there has to be moved aside" in row.plan_words
+
     def test_a_drill_at_the_only_target_is_no_reason_to_have_no_way_back(self) -> None:
         backup = restorable()
         target = RecoveryTarget.objects.get()
@@ -104,6 +113,17 @@ class TestForecast:
         assert runner.forecast_losses(at=NOON + 5 * MINUTE) == 1
         DatabaseFactory.create()
         assert runner.forecast_losses(at=NOON + 6 * MINUTE) == 1
+
+    def test_is_said_anew_once_more_is_known(self) -> None:
+        backup = restorable()
+        runner.forecast_losses(at=NOON)
+        backup.delete()
+
+        runner.renew_forecast(database_id=backup.database_id, at=NOON + MINUTE)
+
+        row = LossForecast.objects.get()
+        assert row.loss_seconds is None
+        assert row.plan_code == ""
 
     def test_of_long_ago_is_kept_by_the_hour_and_then_by_the_day(self) -> None:
         database = DatabaseFactory.create()

@@ -221,7 +221,7 @@ class TestPage:
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:  # fmt: skip
         saved(desk, database, full_schedule_preset="daily")
-        with django_assert_max_num_queries(42) as few:
+        with django_assert_max_num_queries(43) as few:
             desk.get(address(database))
         for days in range(2, 12):
             operations.change_policy(

@@ -57,3 +57,16 @@ def test_a_policy_that_promises_less_than_was_decided_is_told_for_as_long() -> N
     assert str(change.review_on) in standing.words
     Database.objects.update(recovery_time_objective=None)
     assert looked(database, BackupCheckName.POLICY).state == OK
+
+
+def test_a_workaround_of_which_nobody_knows_what_it_costs_is_not_called_well() -> None:
+    database = read(recovery_time_objective=2 * HOUR)
+    PolicyChange.objects.create(
+        policy=daily(database), version=2, at=NOON - DAY, why="slow nights",
+        review_on=(NOON + DAY).date(),
+    )  # fmt: skip
+
+    found = looked(database, BackupCheckName.POLICY)
+
+    assert found.state == CheckState.UNKNOWN
+    assert "Whether it is back within 2 h is not known" in found.words

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -403,11 +403,25 @@ class TestTheCommand:
 
 
 @pytest.mark.django_db
-def test_a_location_that_is_being_probed_is_no_failure_of_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    StorageLocationFactory.create(probed_at=timezone.now() - timedelta(seconds=5))
+class TestProbedByOthers:
+    def test_is_no_success_while_nothing_is_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        StorageLocationFactory.create(probed_at=timezone.now() - timedelta(seconds=5))
 
-    call_command("probe_storage")
+        with pytest.raises(CommandError, match="1 of 1"):
+            call_command("probe_storage")
 
-    assert "being probed just now" in capsys.readouterr().err
+        assert "being probed just now" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("error", ["", "slow-down"])
+    def test_is_judged_by_what_they_wrote_down(self, error: str) -> None:
+        now = timezone.now()
+        location = StorageLocationFactory.create(probed_at=now - timedelta(seconds=5))
+        StorageProbe.objects.create(
+            location=location, kind=ProbeKind.LIST, at=now, bytes=10, seconds=0.1, error=error
+        )
+        out = StringIO()
+
+        with pytest.raises(CommandError) if error else nullcontext():
+            call_command("probe_storage", stdout=out)
+
+        assert f": list: {error or '10 bytes in 100 ms'}" in out.getvalue()

@@ -324,3 +324,21 @@ class TestCommands:
             self.said("tenant_restore", job.pk, "acme", "retry")
         with pytest.raises(CommandError, match="no tenant named"):
             self.said("tenant_restore", job.pk, "nobody", "retry")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (["--find=zzz"], "None of them has 'zzz' in its name."),
+        (["--state=FAILED", "--find=zzz"], "and has 'zzz' in its name."),
+    ],
+)
+def test_the_list_says_that_none_is_like_what_was_asked_for(
+    asked: list[str], answer: str, job: RestoreJob
+) -> None:
+    turn(job, "acme")
+    out = StringIO()
+
+    call_command("tenant_restores", str(job.pk), *asked, stdout=out)
+
+    assert answer in out.getvalue()

@@ -92,6 +92,7 @@ class TestEvery:
         well = {row.name for row in rows if row.state == OK}
         # Nothing was decided that could be broken.
         assert well == {BackupCheckName.RETENTION, BackupCheckName.ENCRYPTION}
+        assert all(row.is_unasked for row in rows if row.state == OK)
         assert all(row.advice for row in rows if row.state != OK)
         assert {row.name for row in rows} == set(CHECK)
 

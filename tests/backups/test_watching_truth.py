@@ -94,6 +94,18 @@ class TestAStorageThatIsAway:
         assert looked(database, BackupCheckName.CREDENTIALS).state == UNKNOWN
         assert looked(database, BackupCheckName.WEATHER).state == UNKNOWN
 
+    def test_an_answer_that_told_nothing_is_not_what_it_goes_by(self) -> None:
+        database = read()
+        probe(database, kind="RANGE", at=NOON - 4 * MINUTE)
+        probe(database, kind="PUT", error="slow-down")
+
+        [row] = runner.check_database(
+            database_id=database.pk, at=NOON, names=[BackupCheckName.CREDENTIALS]
+        )
+
+        assert row.state == OK
+        assert row.source == ("storage probed", NOON - 4 * MINUTE)
+
     def test_an_old_refusal_does_not_outweigh_an_answer_now(self) -> None:
         database = read()
         probe(database, kind="RANGE", at=NOON - 5 * HOUR, error="denied")

@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from incidents import operations
 from incidents.models import Incident, ProgressReport
 from incidents.values import Severity
-from statuspage.operations import add_subscriber
+from statuspage.subscribing import Wish, add_subscriber
 from tests.browser.axe import violations
 from tests.factories import (
     ComponentFactory,
@@ -160,7 +160,7 @@ def test_no_page_is_wider_than_a_phone(
 
 
 def test_axe_finds_nothing(desk: Page, live_server: LiveServer, incident: Incident) -> None:
-    follower = add_subscriber(email="ada@example.org", at=timezone.now())
+    follower = add_subscriber(wish=Wish(email="ada@example.org"), at=timezone.now())
     addresses = [
         *_rooms(incident),
         reverse("statuspage:page-list"),

@@ -57,7 +57,7 @@ def test_what_is_rarely_needed_is_folded_and_stays_as_it_was_left(
     desk: Page, live_server: LiveServer, incident: Incident
 ) -> None:
     _open(desk, live_server, incident)
-    actions, item = desk.locator("#actions"), desk.get_by_text("Write it down")
+    actions, item = desk.locator("#actions"), desk.locator("#actions p.prose")
     expect(item).to_be_hidden()
     expect(actions.locator("summary").first).to_contain_text("1")
 
@@ -104,9 +104,9 @@ def test_it_opens_without_a_script(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
-    expect(page.get_by_text("Write it down")).to_be_hidden()
+    expect(page.locator("#actions p.prose")).to_be_hidden()
     page.locator("#actions > summary").click()
-    expect(page.get_by_text("Write it down")).to_be_visible()
+    expect(page.locator("#actions p.prose")).to_be_visible()
     context.close()
 
 
@@ -119,5 +119,5 @@ def test_what_is_learned_is_open_once_the_incident_is_over(
 
     _open(desk, live_server, incident)
 
-    expect(desk.get_by_text("Write it down")).to_be_visible()
+    expect(desk.locator("#actions p.prose")).to_be_visible()
     expect(desk.get_by_role("link", name="Add a cause…")).to_be_visible()

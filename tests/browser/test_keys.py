@@ -68,7 +68,7 @@ def test_every_key_of_the_list_does_what_it_says(
     desk.keyboard.press("?")
     expect(desk.get_by_role("dialog")).to_be_visible()
     # All that there are, and nothing besides.
-    assert set(presses) == {*rooms, "/", "n", "u", "h", "?", "j", "k", "e"}
+    assert set(presses) == {*rooms, "/", "n", "u", "h", "?", "j", "k", "e", "s"}
 
 
 def test_rows_and_entries_are_walked_and_opened(

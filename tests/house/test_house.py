@@ -140,7 +140,7 @@ def test_every_command_is_documented() -> None:
 
 def test_every_word_of_a_job_is_a_template_without_secrets() -> None:
     known = {"phase", "percent", "progress", "eta", "data_until", "attempts", "amount"}
-    known |= {"begins", "ends", "checks", "counted", "resumes"}
+    known |= {"begins", "ends", "checks", "counted", "resumes", "data_since"}
     for sentence in [*wording.UPDATES.values(), *wording.ENTRIES.values()]:
         assert set(re.findall(r"{(\w+)}", str(sentence))) <= known
 

@@ -34,5 +34,5 @@ def told(kind: NoticeKind | None = None) -> list[str]:
     """Return the recipients of what was queued, in order."""
     notices = Notice.objects.filter(**({"kind": kind} if kind else {}))
     abouts = [notice.about for notice in notices]
-    rows = Delivery.objects.filter(about__in=abouts).order_by("pk")
+    rows = Delivery.objects.filter(message__about__in=abouts).order_by("pk")
     return [row.recipient for row in rows]

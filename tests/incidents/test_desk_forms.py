@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from incidents import operations, queries
 from incidents.models import Incident
+from incidents.spans import Span
 from incidents.values import Phase, Severity, When
 from tests.factories import HOUR, NOON
 
@@ -69,21 +70,23 @@ class TestSilence:
             title="Tours do not open", severity=Severity.SEV2, at=now - HOUR, author=responder,
             started=When(at=now - 3 * HOUR),
         )  # fmt: skip
-        assert queries.figures(untold, at=now).longest_silence == 3 * HOUR
+        assert queries.figures(untold, at=now).longest_silence == Span.exactly(3 * HOUR)
 
         operations.post_status_update(
             incident_id=untold.pk, body="We look.", phase=Phase.INVESTIGATING, at=now,
             author=responder,
         )  # fmt: skip
         untold.refresh_from_db()
-        assert queries.figures(untold, at=now + HOUR).longest_silence == 3 * HOUR
-        assert queries.figures(untold, at=now + 9 * HOUR).longest_silence == 9 * HOUR
+        assert queries.figures(untold, at=now + HOUR).longest_silence == Span.exactly(3 * HOUR)
+        assert queries.figures(untold, at=now + 9 * HOUR).longest_silence == Span.exactly(9 * HOUR)
 
     def test_that_goes_on_counts(self, incident: Incident) -> None:
         told = incident.first_update_at
         assert told is not None
 
-        assert queries.figures(incident, at=told + 5 * HOUR).longest_silence == 5 * HOUR
+        assert queries.figures(incident, at=told + 5 * HOUR).longest_silence == Span.exactly(
+            5 * HOUR
+        )
 
     def test_is_over_with_the_incident(self, incident: Incident) -> None:
         told, now = incident.first_update_at, timezone.now()
@@ -92,4 +95,4 @@ class TestSilence:
             incident_id=incident.pk, body="It works again.", at=now, author=None
         )
 
-        assert queries.figures(over, at=now + 9 * HOUR).longest_silence == now - told
+        assert queries.figures(over, at=now + 9 * HOUR).longest_silence == Span.exactly(now - told)

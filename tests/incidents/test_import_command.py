@@ -100,7 +100,7 @@ class TestRefusals:
         ("content", "arguments", "words"),
         [
             (b"", [], "empty"),
-            (b"\xff\xfe10:00", [], "not UTF-8"),
+            (b"\xff\xfe10:00", [], "is no text"),
             (b"10:00 a", ["--timezone", "Mars/Olympus"], "no time zone"),
             (b"10:00 a", ["--year", "3000"], "from 1970 to 2199"),
         ],

@@ -43,6 +43,8 @@ ROWS = {
     "causes/": "cause",
     "actions/": "action",
     "roles/": "role",
+    "sections/": "section",
+    "lint/": "dismissal",
     "desk/preview/incidents/": "incident",
     "desk/preview/updates/": "incident",
     "desk/preview/corrections/": "update",
@@ -53,7 +55,7 @@ OTHERS = (
     "alerts/", "notices/", "components/", "maintenances/", "templates/", "tenants/", "checks/",
     "databases/", "targets/", "restores/", "turns/", "desk/pages/", "desk/targets/",
     "desk/preview/maintenances/", "desk/preview/maintenance", "desk/subscribers/",
-    "desk/preview/plans/",
+    "desk/preview/plans/", "trackers/",
 )  # fmt: skip
 
 
@@ -129,6 +131,15 @@ def private() -> Incident:
     operations.draft_status_update(
         incident_id=incident.pk, body="a draft", phase=Phase.IDENTIFIED, at=now, author=author
     )
+    operations.begin_postmortem(incident_id=incident.pk, at=now, author=author)
+    operations.dismiss_finding(
+        incident_id=incident.pk,
+        code="update_gap",
+        subject="entry:1",
+        reason="known",
+        at=now,
+        author=author,
+    )
     return incident
 
 
@@ -145,6 +156,8 @@ def _row(incident: Incident, kind: str) -> int:
         "cause": incident.causes.get().pk,
         "action": incident.actions.get().pk,
         "role": incident.roles.get().pk,
+        "section": incident.postmortem.sections.order_by("pk")[0].pk,
+        "dismissal": incident.lint_dismissals.get().pk,
     }
     return int(rows[kind])
 
@@ -152,10 +165,12 @@ def _row(incident: Incident, kind: str) -> int:
 def _address(name: str, route: str, incident: Incident) -> str:
     kind = _kind(route)
     assert kind is not None
-    values: dict[str, int] = {"pk": _row(incident, kind)}
+    values: dict[str, int | str] = {"pk": _row(incident, kind)}
     for other in ("number", "person"):
         if f"<int:{other}>" in route:
             values[other] = incident.members.get().pk
+    words = {"form": "md", "name": "remove" if kind == "section" else "approve"}
+    values |= {name: word for name, word in words.items() if f"<slug:{name}>" in route}
     return reverse(name, kwargs=values)
 
 

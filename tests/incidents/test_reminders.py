@@ -251,10 +251,16 @@ class TestPostmortems:
     def test_one_that_is_written_is_not_asked_for(self, declare: Callable[..., Incident]) -> None:
         incident = self._ended(declare, severity=Severity.SEV1)
         type(incident).postmortem.related.related_model.objects.create(  # type: ignore[attr-defined]
-            incident=incident, body="It was the cable.", created_at=NOON
+            incident=incident, document="It was the cable.", created_at=NOON
         )
 
         assert reminders.tell_what_is_overdue(at=NOON + 4 * DAY) == 0
+
+    def test_one_that_is_only_begun_is_still_due(self, declare: Callable[..., Incident]) -> None:
+        incident = self._ended(declare, severity=Severity.SEV1)
+        operations.begin_postmortem(incident_id=incident.pk, at=NOON, author=None)
+
+        assert reminders.tell_what_is_overdue(at=NOON + 4 * DAY) == 1
 
 
 class TestClock:

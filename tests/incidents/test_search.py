@@ -72,7 +72,9 @@ class TestFinding:
             values: dict[str, Any] = {"kind": "trigger"} if model is RootCause else {}
             model.objects.create(incident=rows[word], text=f"an {word}", created_at=NOON, **values)
         rows["ibis"] = IncidentFactory.create()
-        Postmortem.objects.create(incident=rows["ibis"], body="x\n" * 500 + "ibis", created_at=NOON)
+        Postmortem.objects.create(
+            incident=rows["ibis"], document="x\n" * 500 + "ibis", created_at=NOON
+        )
 
         for word, incident in rows.items():
             page = _page(desk, word)
@@ -125,7 +127,7 @@ class TestPrivacy:
         TimelineEntryFactory.create(incident=secret, text="secret")
         ActionItem.objects.create(incident=secret, text="secret", created_at=NOON)
         RootCause.objects.create(incident=secret, text="secret", kind="trigger", created_at=NOON)
-        Postmortem.objects.create(incident=secret, body="secret", created_at=NOON)
+        Postmortem.objects.create(incident=secret, document="secret", created_at=NOON)
 
         for query in ({}, {"incident": secret.ref}, {"part": "entry"}, {"part": "title"}):
             page = _page(desk, "secret", **query)
@@ -254,6 +256,7 @@ class TestBounds:
             Part.CAUSE: "rootcause_words",
             Part.ACTION: "actionitem_words",
             Part.POSTMORTEM: "postmortem_words",
+            Part.SECTION: "postmortemsection_words",
         }
         rows = searching.matching(read_words("proxy"), user=responder, part=part)
 

@@ -219,7 +219,7 @@ class TestIncidentPage:
 
         for _again in range(10):
             add()
-            with django_assert_max_num_queries(34):
+            with django_assert_max_num_queries(36):
                 desk.get(incident.get_absolute_url())
 
     def test_a_page_that_is_not_there_is_a_404(self, desk: Client) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -85,6 +86,77 @@ class TestReview:
         assert page.count("Update to customers") == 7
         assert "is a Monday, not a Sunday" in page
 
+    def test_a_file_in_an_older_encoding_is_read_and_the_guess_is_said(self, desk: Client) -> None:
+        content = SHORT.replace("Checkout", "Caf\u00e9").encode("cp1252")
+
+        answer = desk.post(reverse(REVIEW), {"file": SimpleUploadedFile("cafe.md", content)})
+
+        page = answer.content.decode()
+        assert "Caf\u00e9 was down" in page
+        assert "taken for Windows-1252" in page
+        assert 'value="cafe.md"' in page
+
+    def test_a_picture_is_answered_beside_its_field(self, desk: Client) -> None:
+        picture = SimpleUploadedFile("a.png", b"\x89PNG\r\n\x1a\n\x00\x00")
+
+        answer = desk.post(reverse(REVIEW), {"file": picture})
+
+        assert answer.status_code == INVALID
+        assert "The file is no text" in answer.content.decode()
+
+    def test_asks_once_for_the_zone(self, desk: Client) -> None:
+        text = SHORT.replace(" (UTC)", "")
+
+        asked = desk.post(reverse(REVIEW), {"text": text}).content.decode()
+        told = desk.post(reverse(REVIEW), {"text": text, "timezone": "CET"}).content.decode()
+
+        assert "The times name no zone" in asked
+        assert "The times name no zone" not in told
+
+    def test_asks_once_for_the_day(self, desk: Client) -> None:
+        text = "Kettle\n\n- 10:00 UTC: cold\n- 10:30 UTC: warm\n"
+
+        asked = desk.post(reverse(REVIEW), {"text": text}).content.decode()
+        told = desk.post(reverse(REVIEW), {"text": text, "day": "2026-03-02"}).content.decode()
+
+        assert "The times have no date" in asked
+        assert "The times have no date" not in told
+        assert "Mon 2 Mar 2026, 10:30" in told
+
+    def test_lists_lines_that_led_to_nothing_and_folds_the_others(self, desk: Client) -> None:
+        text = SHORT + "\n## Lessons\n\nThe alert of 10:05 came late.\n\nNobody was told.\n"
+
+        page = desk.post(reverse(REVIEW), {"text": text}).content.decode()
+
+        assert "1 line with a time that led to nothing" in page
+        assert "without a time</summary>" in page
+
+    def test_offers_one_of_several_incidents_and_takes_it(self, desk: Client) -> None:
+        text = "".join(
+            f"## Outage of {day}: doors\n\n- {day} 10:00 UTC: shut\n- {day} 11:00 UTC: open\n\n"
+            for day in ("2026-03-02", "2026-04-02")
+        )
+
+        asked = desk.post(reverse(REVIEW), {"text": text}).content.decode()
+        taken = desk.post(reverse(REVIEW), {"text": text, "part": "2"}).content.decode()
+
+        assert "It tells of 2 incidents" in asked
+        assert _numbers(asked, "part") == ["1", "2"]
+        assert _numbers(taken, "keep") == ["8", "9"]
+
+    def test_warns_of_what_was_imported_before(self, desk: Client) -> None:
+        fields = {"text": SHORT, "source_name": "doors.md", "title": "x", "visibility": "internal"}
+        desk.post(reverse(CONFIRM), {**fields, "keep": ["4"]})
+
+        words = desk.post(reverse(REVIEW), {"text": SHORT}).content.decode()
+        other = {"text": SHORT + "\nMore.", "source_name": "Doors.md"}
+        name = desk.post(reverse(REVIEW), other).content.decode()
+        neither = desk.post(reverse(REVIEW), {"text": SHORT + "\nMore."}).content.decode()
+
+        assert "has the same document, to the letter" in words
+        assert "has a document of the same name" in name
+        assert "Imported before" not in neither
+
 
 class TestConfirm:
     def test_keeps_what_is_ticked(self, desk: Client) -> None:
@@ -137,7 +209,7 @@ class TestConfirm:
             },
         )
 
-        assert Incident.objects.get().postmortem.body == SHORT
+        assert Incident.objects.get().postmortem.document == SHORT
 
     def test_without_the_year_it_asks_again(self, desk: Client, report: str) -> None:
         answer = desk.post(

@@ -81,8 +81,8 @@ class TestRules:
 
         for severity in Severity:
             assert page.count(f'role="rowheader">{severity.label}</th>') == 1
-            # Else only for those who hear the fields: three phases, long, approval, postmortem.
-            assert page.count(f">{severity.upper()}") == 1 + 6
+            # Else only for those who hear them: 3 phases, long, approval, postmortem, actions.
+            assert page.count(f">{severity.upper()}") == 1 + 7
         assert 'class="unseen" for="rules_approval_sev1">SEV1: updates are approved' in page
 
     def test_nobodys_rules_are_overwritten_unread(self, desk: Client) -> None:

@@ -17,9 +17,10 @@ from incidents.models import Maintenance
 from notifications.models import Delivery
 from statuspage import publisher
 from statuspage.deliveries import queue_deliveries
-from statuspage.operations import add_subscriber, set_up_page
+from statuspage.operations import set_up_page
 from statuspage.publisher.histories import histories
 from statuspage.serving import PublicSite
+from statuspage.subscribing import Wish, add_subscriber
 from tests.factories import HOUR, MINUTE, ResponderFactory
 from tests.statuspage.conftest import Visitor
 
@@ -42,7 +43,7 @@ def test_a_night_of_planned_work(client: Client, settings: Settings, tmp_path: P
     now = timezone.now().replace(second=0, microsecond=0)
     begins, ends = now + 2 * HOUR, now + 4 * HOUR
     set_up_page(name="Acme", url="https://status.acme.example", at=now)
-    add_subscriber(email="ada@example.com", at=now)
+    add_subscriber(wish=Wish(email="ada@example.com"), at=now)
     tours = operations.add_component(name="Tours", at=now - 100 * timedelta(days=1))
     client.force_login(ResponderFactory.create())
 
@@ -106,7 +107,7 @@ def test_a_night_of_planned_work(client: Client, settings: Settings, tmp_path: P
     # Whoever follows the page heard of each step, once.
     queue_deliveries(at=later)
     queue_deliveries(at=later)
-    subjects = Delivery.objects.order_by("pk").values_list("subject", flat=True)
+    subjects = Delivery.objects.order_by("pk").values_list("message__subject", flat=True)
     assert [subject.partition("] ")[2].partition(":")[0] for subject in subjects] == [
         "Scheduled",
         "Scheduled",

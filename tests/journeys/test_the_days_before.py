@@ -164,9 +164,9 @@ class Days:
     def told(self, name: Name) -> list[str]:
         """Return the subjects of what staff were told of one check, in their order."""
         rows = Delivery.objects.filter(
-            body__contains=f"{self.database}: {name.called(CheckState.WARNING)}:"
+            message__body__contains=f"{self.database}: {name.called(CheckState.WARNING)}:"
         )
-        return list(rows.order_by("pk").values_list("subject", flat=True))
+        return list(rows.order_by("pk").values_list("message__subject", flat=True))
 
     def newest(self) -> Backup:
         backup: Backup = Backup.objects.filter(database=self.database).newest_first()[0]

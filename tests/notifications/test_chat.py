@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from notifications.chat import ChatSender, _form_for
-from notifications.models import Channel, Delivery
+from notifications.models import Channel, Delivery, Message
 from notifications.places import place_of
 from tests.sinks import Chat
 
 
 def _delivery(url: str, *, subject: str = "Tours", body: str = "Look at it.") -> Delivery:
-    return Delivery(channel=Channel.CHAT, recipient=url, subject=subject, body=body)
+    return Delivery(
+        channel=Channel.CHAT, recipient=url, message=Message(subject=subject, body=body)
+    )
 
 
 def _form(url: str, **words: str) -> dict[str, Any]:

@@ -325,3 +325,51 @@ class TestRefuseUnfit:
     def test_refuses_what_can_never_do(self, address: str) -> None:
         with pytest.raises(Undelivered):
             guarded.refuse_unfit(address)
+
+
+class TestAsking:
+    def test_the_answer_comes_back_whole_whatever_its_status(self, chat: Chat) -> None:
+        chat.answer = answering(404, b'{"message": "Not Found"}', X_Name="value")
+
+        answer = guarded.ask("POST", chat.url("/x"), headers={"A": "b"}, body=b"{}", limits=SHORT)
+
+        assert (answer.status, answer.body) == (404, b'{"message": "Not Found"}')
+        assert answer.headers["x-name"] == "value"
+        assert chat.posts[0].headers["A"] == "b"
+
+    def test_a_redirect_is_an_answer(self, chat: Chat) -> None:
+        chat.answer = answering(301, b"", Location="http://169.254.169.254/")
+
+        assert guarded.ask("POST", chat.url(), headers={}, limits=SHORT).status == 301
+        assert len(chat.posts) == 1
+
+    def test_how_long_to_wait_is_told(self, chat: Chat) -> None:
+        chat.answer = answering(429, b"", Retry_After="90")
+
+        answer = guarded.ask("POST", chat.url(), headers={}, limits=SHORT)
+
+        assert answer.after == timedelta(seconds=90)
+
+    @pytest.mark.parametrize(
+        "trouble",
+        [drip, drip_a_header, drip_the_body, talk_nonsense, hang, pour],
+        ids=lambda trouble: trouble.__name__,
+    )
+    def test_an_answer_that_does_not_end_is_none(self, chat: Chat, trouble: Any) -> None:
+        chat.answer = trouble
+
+        with pytest.raises(PlaceAway):
+            guarded.ask("POST", chat.url(), headers={}, limits=SHORT)
+
+    def test_an_answer_that_is_too_long_is_none(self, chat: Chat) -> None:
+        chat.answer = answering(200, b"x" * 2000)
+        small = Limits(connect=1, silence=0.5, total=1, answer=1999)
+
+        with pytest.raises(PlaceAway, match="longer"):
+            guarded.ask("POST", chat.url(), headers={}, limits=small)
+
+    def test_where_nothing_may_be_posted_nothing_is_asked(self) -> None:
+        with pytest.raises(Undelivered) as fault:
+            guarded.ask("GET", "https://169.254.169.254/x", headers={}, limits=SHORT)
+
+        assert fault.value.is_final

@@ -11,9 +11,9 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from pytest_django import Settings
 
-from notifications import outbox
+from notifications import outbox, sending
 from notifications.chat import ChatSender
-from notifications.models import Channel, Delivery, DeliveryState
+from notifications.models import Channel, Delivery, DeliveryState, Message
 from notifications.tasks import send_due
 from tests.factories import HOUR, MINUTE, NOON
 from tests.sinks import Chat, Door, Sink, answer, answering
@@ -88,7 +88,7 @@ def test_gives_up_after_the_last_attempt(settings: Settings) -> None:
 
 def test_a_message_that_cannot_be_sent_holds_up_no_other(sink: Sink) -> None:
     _enqueue("update-1:bad")
-    Delivery.objects.update(subject="Tours\nBcc: everybody@example.org")
+    Message.objects.update(subject="Tours\nBcc: everybody@example.org")
     _enqueue("update-1:good")
 
     assert outbox.send_due(at=NOON) == 1
@@ -184,7 +184,7 @@ class TestChannels:
                     raise RuntimeError(delivery.recipient)
                 super().send(delivery)
 
-        monkeypatch.setitem(outbox._SENDERS, Channel.CHAT, Broken)
+        monkeypatch.setitem(sending._SENDERS, Channel.CHAT, Broken)
         _enqueue_chat("first", chat.url())
         _enqueue_chat("second", chat.url())
 

@@ -11,7 +11,7 @@ from incidents.values import Phase, Severity
 from notifications.models import Delivery
 from statuspage import publisher
 from statuspage.deliveries import queue_deliveries
-from statuspage.operations import add_subscriber
+from statuspage.subscribing import Wish, add_subscriber
 from tests.factories import HOUR, NOON
 from tests.statuspage.conftest import Visitor
 
@@ -22,7 +22,7 @@ LATER = NOON + timedelta(days=1)
 
 def test_stands_at_its_own_dates_and_notifies_nobody(page_root: Path, visitor: Visitor) -> None:
     publisher.publish_now(now=lambda: NOON)
-    add_subscriber(email="customer@example.org", at=NOON)
+    add_subscriber(wish=Wish(email="customer@example.org"), at=NOON)
     incident = operations.backfill_incident(
         title="Tours did not open", severity=Severity.SEV1, began_at=NOON - 3 * HOUR,
         ended_at=NOON - HOUR, at=LATER, author=None,

@@ -12,7 +12,7 @@ from incidents.values import IncidentKind, Severity, Visibility
 from notifications.models import Delivery
 from statuspage.deliveries import queue_deliveries
 from statuspage.models import Announcement, Subscriber
-from statuspage.operations import add_subscriber, unsubscribe
+from statuspage.subscribing import Wish, add_subscriber, unsubscribe
 from tests.factories import HOUR, MINUTE, NOON
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def _declare(**more: object) -> Incident:
 class TestQueueDeliveries:
     def test_writes_to_every_follower_once(self) -> None:
         for name in ("ada", "bob"):
-            add_subscriber(email=f"{name}@example.com", at=NOON)
+            add_subscriber(wish=Wish(email=f"{name}@example.com"), at=NOON)
         _declare()
 
         assert queue_deliveries(at=NOON + MINUTE) == 1
@@ -43,12 +43,12 @@ class TestQueueDeliveries:
         assert Announcement.objects.get().recipients == 2
         assert first is not None
         assert first.recipient == "ada@example.com"
-        assert first.subject == "[Highwater] Investigating: Tours"
-        assert first.body.startswith("Looking.\nStill.\n")
-        assert first.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert first.message.subject == "[Highwater] Investigating: Tours"
+        assert first.message.body.startswith("Looking.\nStill.\n")
+        assert first.message.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
     def test_is_read_without_marks(self) -> None:
-        add_subscriber(email="ada@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         operations.declare_incident(
             title="Tours", severity=Severity.SEV2, at=NOON, author=None,
             body="We **know** it:\n\n- see [how](https://acme.example/how)\n- wait",
@@ -56,26 +56,26 @@ class TestQueueDeliveries:
 
         queue_deliveries(at=NOON + MINUTE)
 
-        letter = Delivery.objects.get().body
+        letter = Delivery.objects.get().message.body
         assert letter.startswith("We know it:\n\n- see how (https://acme.example/how)\n- wait\n\n")
 
     def test_one_who_comes_later_gets_what_comes_later(self) -> None:
         _declare()
         queue_deliveries(at=NOON + MINUTE)
-        add_subscriber(email="ada@example.com", at=NOON + 2 * MINUTE)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON + 2 * MINUTE)
 
         assert queue_deliveries(at=NOON + 3 * MINUTE) == 0
 
     def test_what_was_said_before_somebody_followed_is_not_sent_to_them(self) -> None:
         _declare()
-        add_subscriber(email="ada@example.com", at=NOON + 2 * MINUTE)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON + 2 * MINUTE)
 
         queue_deliveries(at=NOON + 3 * MINUTE)
 
         assert not Delivery.objects.exists()
 
     def test_leaves_out_what_is_not_for_them(self) -> None:
-        add_subscriber(email="ada@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         _declare(visibility=Visibility.INTERNAL)
         _declare(kind=IncidentKind.BACKFILLED)
         _declare(kind=IncidentKind.DRILL)
@@ -83,7 +83,7 @@ class TestQueueDeliveries:
         assert queue_deliveries(at=NOON + MINUTE) == 0
 
     def test_what_staff_said_among_themselves_is_not_sent_once_customers_may_know(self) -> None:
-        add_subscriber(email="ada@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         incident = _declare(visibility=Visibility.INTERNAL)
 
         operations.edit_incident(
@@ -99,7 +99,7 @@ class TestQueueDeliveries:
         assert queue_deliveries(at=NOON + timedelta(days=3)) == 0
 
     def test_one_who_has_left_gets_nothing(self) -> None:
-        left = add_subscriber(email="ada@example.com", at=NOON)
+        left = add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         unsubscribe(token=left.token, at=NOON)
         _declare()
 
@@ -110,7 +110,7 @@ class TestQueueDeliveries:
 
 class TestUnsubscribing:
     def test_asks_on_get_and_leaves_on_post(self, client: Client) -> None:
-        follower = add_subscriber(email="ada@example.com", at=NOON - HOUR)
+        follower = add_subscriber(wish=Wish(email="ada@example.com"), at=NOON - HOUR)
         address = f"/unsubscribe/{follower.token}"
 
         asked = client.get(address)
@@ -128,7 +128,7 @@ class TestUnsubscribing:
 
 class TestAddSubscriber:
     def test_brings_back_one_who_had_left(self) -> None:
-        left = add_subscriber(email="Ada@Example.com", at=NOON)
+        left = add_subscriber(wish=Wish(email="Ada@Example.com"), at=NOON)
         unsubscribe(token=left.token, at=NOON)
 
         call_command("add_subscriber", "ada@example.com")

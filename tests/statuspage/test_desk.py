@@ -11,11 +11,11 @@ from accounts.models import User
 from incidents import operations
 from incidents.values import Severity
 from notifications import outbox
-from notifications.models import Delivery, DeliveryState
+from notifications.models import Channel, Delivery, DeliveryState
 from statuspage.deliveries import queue_deliveries
 from statuspage.models import Page, Subscriber
-from statuspage.operations import add_subscriber
 from statuspage.publisher.site import Site
+from statuspage.subscribing import Wish, add_subscriber, quarantine, unsubscribe
 from tests.factories import MINUTE, NOON, ResponderFactory
 from tests.statuspage.conftest import Visitor
 
@@ -42,7 +42,7 @@ def desk(client: Client) -> Client:
 
 class TestAccess:
     def test_whoever_is_not_signed_in_is_asked_to(self, client: Client) -> None:
-        ada = add_subscriber(email="ada@example.com", at=NOON)
+        ada = add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
 
         assert client.post(SETTINGS, ACME).status_code == 302
         assert client.post(SUBSCRIBERS, {"email": "eve@example.com"}).status_code == 302
@@ -107,35 +107,38 @@ class TestPageSettings:
         assert Page.objects.get().name == "Acme"
 
 
+ADA = {"channel": "email", "email": "Ada@example.com", "pace": "every"}
+
+
 class TestSubscribers:
     def test_says_what_they_get_when_there_is_none(self, desk: Client) -> None:
         assert "Nobody gets messages yet" in desk.get(SUBSCRIBERS).content.decode()
 
     def test_takes_somebody_in(self, desk: Client) -> None:
-        page = desk.post(SUBSCRIBERS, {"email": "Ada@example.com"}, follow=True).content.decode()
+        page = desk.post(SUBSCRIBERS, ADA, follow=True).content.decode()
 
-        assert "ada@example.com gets every update from now on." in page
-        assert "1 subscriber gets every update" in page
+        assert "ada@example.com is told from now on." in page
+        assert "Is told (1)" in page
 
     def test_asks_again_for_an_address(self, desk: Client) -> None:
-        answer = desk.post(SUBSCRIBERS, {"email": "ada"})
+        answer = desk.post(SUBSCRIBERS, ADA | {"email": "ada"})
 
         assert answer.status_code == INVALID
         assert "valid email address" in answer.content.decode()
         assert not Subscriber.objects.exists()
 
     def test_lets_somebody_go_and_come_back(self, desk: Client) -> None:
-        ada = add_subscriber(email="ada@example.com", at=NOON)
+        ada = add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
 
         gone = desk.post(reverse("statuspage:subscriber-remove", args=[ada.pk]), follow=True)
         assert not Subscriber.objects.following().exists()
-        assert "left " in gone.content.decode()
+        assert "Left (1)" in gone.content.decode()
 
-        desk.post(SUBSCRIBERS, {"email": "ada@example.com"})
+        desk.post(SUBSCRIBERS, ADA)
         assert list(Subscriber.objects.following()) == [ada]
 
     def test_removes_nobody_by_looking(self, desk: Client) -> None:
-        ada = add_subscriber(email="ada@example.com", at=NOON)
+        ada = add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
 
         answer = desk.get(reverse("statuspage:subscriber-remove", args=[ada.pk]))
 
@@ -143,7 +146,7 @@ class TestSubscribers:
 
     def test_counts_what_became_of_the_messages(self, desk: Client) -> None:
         for name in ("ada", "bob"):
-            add_subscriber(email=f"{name}@example.com", at=NOON)
+            add_subscriber(wish=Wish(email=f"{name}@example.com"), at=NOON)
         operations.declare_incident(
             title="Tours", severity=Severity.SEV2, at=NOON, author=None, body="Looking."
         )
@@ -153,8 +156,56 @@ class TestSubscribers:
 
         page = desk.get(SUBSCRIBERS).content.decode()
 
-        assert page.index("ada@example.com") < page.index("1 sent") < page.index("bob@example.com")
+        # The newest first.
+        assert page.index("bob@example.com") < page.index("ada@example.com") < page.index("1 sent")
         assert "1 failed" in page
+
+    def test_finds_narrows_and_pages(self, desk: Client) -> None:
+        for number in range(60):
+            add_subscriber(wish=Wish(email=f"{number}@example.com"), at=NOON)
+        left = Subscriber.objects.get(email="7@example.com")
+        unsubscribe(token=left.token, at=NOON)
+
+        first = desk.get(SUBSCRIBERS).content.decode()
+        oldest = Subscriber.objects.get(email="10@example.com").pk
+        assert f"older={oldest}" in first
+        assert "9@example.com" in desk.get(f"{SUBSCRIBERS}?older={oldest}").content.decode()
+        assert "1 sent" not in first
+        narrowed = desk.get(f"{SUBSCRIBERS}?state=left&q=EXAMPLE").content.decode()
+        assert "7@example.com" in narrowed
+        assert "8@example.com" not in narrowed
+        assert "Nobody is like that" in desk.get(f"{SUBSCRIBERS}?q=nobody").content.decode()
+
+    def test_hands_the_list_over(self, desk: Client) -> None:
+        hook = "https://hooks.example.com/services/T1/B2/secret-of-the-room"
+        add_subscriber(wish=Wish(email="=cmd@example.com"), at=NOON)
+        add_subscriber(wish=Wish(channel=Channel.CHAT, endpoint=hook), at=NOON)
+
+        answer = desk.get("/desk/pages/main/subscribers.csv")
+
+        lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
+        assert lines[1].startswith("email,'=cmd@example.com,following")
+        assert "secret-of" not in lines[2]
+
+    def test_hands_over_and_erases_a_person(self, desk: Client) -> None:
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
+        address = reverse("statuspage:person")
+
+        assert desk.post(address, {"email": "ada@example.com"}).json()["subscriptions"]
+        wrong = desk.post(address, {"email": "ada@example.com", "erase": "1", "again": "x"})
+        assert wrong.status_code == INVALID
+        assert Subscriber.objects.exists()
+        desk.post(address, {"email": "ada@example.com", "erase": "1", "again": "ada@example.com"})
+        assert not Subscriber.objects.exists()
+
+    def test_sends_again_to_whose_messages_came_back(self, desk: Client) -> None:
+        ada = add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
+        quarantine(token=ada.token, reason="550 no such mailbox", at=NOON)
+        assert "550 no such mailbox" in desk.get(SUBSCRIBERS).content.decode()
+
+        desk.post(reverse("statuspage:subscriber-readmit", args=[ada.pk]))
+
+        assert list(Subscriber.objects.following()) == [ada]
 
     def test_asks_the_database_the_same_for_one_or_ten(
         self, desk: Client, django_assert_num_queries: DjangoAssertNumQueries
@@ -164,8 +215,8 @@ class TestSubscribers:
             with django_assert_num_queries(8):
                 desk.get(SUBSCRIBERS)
 
-        add_subscriber(email="ada@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         look()
         for number in range(9):
-            add_subscriber(email=f"{number}@example.com", at=NOON)
+            add_subscriber(wish=Wish(email=f"{number}@example.com"), at=NOON)
         look()

@@ -28,9 +28,10 @@ from notifications.models import Delivery
 from statuspage import publisher
 from statuspage.deliveries import queue_deliveries
 from statuspage.models import FIRST_PAGE
-from statuspage.operations import add_subscriber, set_up_page
+from statuspage.operations import set_up_page
 from statuspage.publisher.site import Site
 from statuspage.serving.directory import folder_of
+from statuspage.subscribing import Wish, add_subscriber
 from tests.factories import HOUR, MINUTE, NOON
 from tests.statuspage.conftest import Visitor
 from translations import catalogues, scope
@@ -272,15 +273,15 @@ class TestJobs:
 
     def test_are_mailed_in_the_language_of_the_page(self, public_root: Path) -> None:
         _set_up("nl")
-        add_subscriber(email="zz@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="zz@example.com"), at=NOON)
         update = self._told()
 
         queue_deliveries(at=NOON + 2 * MINUTE)
 
         mail = Delivery.objects.get(idempotency_key__startswith=f"update-{update.pk}-")
-        assert mail.subject == "[Zzed] Oorzaak gevonden: Zzincident"
-        assert mail.body.startswith(update.translations["nl"])
-        assert "Geen berichten meer ontvangen: https://" in mail.body
+        assert mail.message.subject == "[Zzed] Oorzaak gevonden: Zzincident"
+        assert mail.message.body.startswith(update.translations["nl"])
+        assert "Geen berichten meer ontvangen: https://" in mail.message.body
 
     def test_staffs_own_words_are_the_same_everywhere(self) -> None:
         UpdateTemplate.objects.create(code="restore_started", body="Zzwords.")

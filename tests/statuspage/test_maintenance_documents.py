@@ -15,13 +15,8 @@ from incidents.values import Visibility
 from notifications.models import Delivery
 from statuspage.deliveries import queue_deliveries
 from statuspage.models import Announcement
-from statuspage.operations import (
-    add_page,
-    add_subscriber,
-    choose_content,
-    set_up_page,
-    unsubscribe,
-)
+from statuspage.operations import add_page, choose_content, set_up_page
+from statuspage.subscribing import Wish, add_subscriber, unsubscribe
 from tests.factories import HOUR, MINUTE, NOON, ComponentFactory
 from tests.statuspage.conftest import Visitor
 from tests.statuspage.planned import (
@@ -266,7 +261,7 @@ class TestSeveralPages:
             has_backup_proof=False,
             at=NOON,
         )
-        add_subscriber(email="bob@example.com", page_id=page.pk, at=NOON)
+        add_subscriber(wish=Wish(email="bob@example.com"), page_id=page.pk, at=NOON)
         schedule(title="Login upgrade", components=[login.pk, tours.pk])
         other = schedule(title="Tours upgrade", components=[tours.pk])
         schedule(title="Everything moves")
@@ -283,12 +278,12 @@ class TestSeveralPages:
             assert words not in front
             assert words not in calendar
         assert visitor.get(page_of(other), host="beta.example").status == 404
-        assert Delivery.objects.get().subject == "[Beta] Scheduled: Login upgrade"
+        assert Delivery.objects.get().message.subject == "[Beta] Scheduled: Login upgrade"
 
 
 class TestMessages:
     def test_tell_followers_of_each_step_once(self) -> None:
-        add_subscriber(email="ada@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         schedule(remind_before=HOUR / 2)
         for at in (BEGINS - HOUR / 2, BEGINS, ENDS):
             operations.advance_maintenances(at=at)
@@ -297,20 +292,20 @@ class TestMessages:
         assert queue_deliveries(at=ENDS) == 0
 
         sent = list(Delivery.objects.order_by("pk"))
-        assert [delivery.subject for delivery in sent] == [
+        assert [delivery.message.subject for delivery in sent] == [
             "[Acme] Scheduled: Storage upgrade",
             "[Acme] Scheduled: Storage upgrade",
             "[Acme] In progress: Storage upgrade",
             "[Acme] Completed: Storage upgrade",
         ]
-        assert sent[0].body.startswith("We replace a disk.\n")
-        assert "Planned time: 12 January 2026, 13:00 – 15:00 UTC" in sent[0].body
-        assert "https://status.acme.example/maintenances/" in sent[0].body
-        assert len({delivery.headers["References"] for delivery in sent}) == 1
+        assert sent[0].message.body.startswith("We replace a disk.\n")
+        assert "Planned time: 12 January 2026, 13:00 – 15:00 UTC" in sent[0].message.body
+        assert "https://status.acme.example/maintenances/" in sent[0].message.body
+        assert len({delivery.message.headers["References"] for delivery in sent}) == 1
         assert Announcement.objects.filter(maintenance_update__isnull=False).count() == 4
 
     def test_one_who_has_left_meanwhile_gets_nothing(self) -> None:
-        left = add_subscriber(email="ada@example.com", at=NOON)
+        left = add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         schedule()
         unsubscribe(token=left.token, at=NOON + MINUTE)
 
@@ -319,7 +314,7 @@ class TestMessages:
         assert not Delivery.objects.exists()
 
     def test_are_not_sent_where_nobody_shall_be_notified(self) -> None:
-        add_subscriber(email="ada@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         schedule(deliver_notifications=False)
         schedule(visibility=Visibility.INTERNAL)
         schedule(scheduled_for=NOON - 3 * HOUR, scheduled_until=NOON - HOUR)
@@ -327,7 +322,7 @@ class TestMessages:
         assert queue_deliveries(at=NOON) == 0
 
     def test_of_what_was_internal_begin_when_it_is_public(self) -> None:
-        add_subscriber(email="ada@example.com", at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
         maintenance = schedule(visibility=Visibility.INTERNAL)
         operations.edit_maintenance(
             maintenance_id=maintenance.pk,

@@ -20,6 +20,7 @@ from statuspage.deliveries import queue_deliveries
 from statuspage.models import Page
 from statuspage.pictures import BadPicture, as_icon, as_logo
 from statuspage.serving import directory
+from statuspage.subscribing import Wish, add_subscriber
 from tests.factories import MINUTE, NOON, ResponderFactory
 from tests.statuspage.conftest import Visitor
 
@@ -232,10 +233,10 @@ class TestFollowers:
         page = _second(visitor)
         tours, login = _component("Tours"), _component("Login")
         _choose(page, login)
-        operations.add_subscriber(email="ada@example.com", at=NOON)
-        operations.add_subscriber(email="bob@example.com", page_id=page.pk, at=NOON)
-        operations.add_subscriber(email="both@example.com", at=NOON)
-        operations.add_subscriber(email="both@example.com", page_id=page.pk, at=NOON)
+        add_subscriber(wish=Wish(email="ada@example.com"), at=NOON)
+        add_subscriber(wish=Wish(email="bob@example.com"), page_id=page.pk, at=NOON)
+        add_subscriber(wish=Wish(email="both@example.com"), at=NOON)
+        add_subscriber(wish=Wish(email="both@example.com"), page_id=page.pk, at=NOON)
 
         _incident("Nobody can sign in", login)
         _incident("Tours are slow", tours)

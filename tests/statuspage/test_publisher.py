@@ -118,6 +118,53 @@ class TestFrontPage:
         assert "12 January 2026, 09:00 UTC</time> is being brought back." in page
         assert "12 January, 12:00:00 UTC" in page
 
+    @pytest.mark.parametrize("rate", [None, 0.0, 0.3])
+    def test_shows_no_speed_that_is_none(
+        self, rate: float | None, public_root: Path, visitor: Visitor
+    ) -> None:
+        _restore(_declare(), rate=rate)
+        _publish()
+
+        assert "per second" not in visitor.get("/").text
+        live = visitor.get("/api/status/v1/live.json").json
+        assert live["incidents"][0]["progress"][0]["rate"] is None
+
+    @pytest.mark.parametrize(
+        ("event", "said", "decides"),
+        [
+            (operations.JobEvent.PAUSED, "Paused since <time", False),
+            (operations.JobEvent.DECIDING, "12 of 14 are back. The rest has newer work", True),
+        ],
+    )
+    def test_says_why_a_restore_rests_and_since_when(
+        self,
+        event: operations.JobEvent,
+        said: str,
+        decides: bool,  # noqa: FBT001
+        public_root: Path,
+        visitor: Visitor,
+    ) -> None:
+        incident = _declare()
+        rests: dict[str, Any] = {
+            "phase": ProgressPhase.TENANTS, "done": 12, "total": 14, "unit": "items",
+            "eta_low_at": None, "eta_high_at": None, "state": ProgressState.PAUSED,
+        }  # fmt: skip
+        operations.report_event(
+            incident_id=incident.pk, key="restore-1", title="Restore", event=event, number=1,
+            progress=operations.Progress(data_until_at=NOON - HOUR, **rests), at=NOON,
+        )  # fmt: skip
+        _restore(incident, **rests)
+        _publish(MINUTE)
+
+        page = visitor.get("/").text
+
+        assert said in page
+        assert ("is to come back" in page) is not decides
+        assert ("Waiting for a decision" in page) is decides
+        progress = visitor.get("/api/status/v1/live.json").json["incidents"][0]["progress"][0]
+        assert progress["waits_for_decision"] is decides
+        assert progress["paused_since"] == "2026-01-12T12:00:00.000Z"
+
     def test_says_what_an_edited_update_said_before(
         self, public_root: Path, visitor: Visitor
     ) -> None:

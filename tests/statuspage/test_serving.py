@@ -113,6 +113,7 @@ class TestAnswers:
             "/static/a.css",
             "/api/desk/v1/",
             "/api/alerts/x",
+            "/api/trackers/x",
             "/healthz",
             "/unsubscribe/x",
         ],

@@ -155,6 +155,41 @@ class TestStates:
         twin = visitor.get(f"/api/status/v1/my/{acme.lookup_code}.json").json
         assert (twin["state"], twin["place"], twin["eta_to"]) == ("stopped", None, None)
 
+    @pytest.mark.parametrize(
+        ("state", "kind", "said"),
+        [
+            (TenantState.VERIFIED, "verified_undecided", "Your data is restored and checked."),
+            (TenantState.WAITING, "undecided", "Your data waits for a decision of our team."),
+            (TenantState.REOPENED, "reopened_undecided", "The rest waits for a decision"),
+        ],
+    )
+    def test_promises_nothing_while_people_have_to_decide(  # noqa: PLR0917
+        self,
+        state: TenantState,
+        kind: str,
+        said: str,
+        acme: Tenant,
+        visitor: Visitor,
+        read: Callable[..., Answer],
+    ) -> None:
+        incident = incident_with_restore()
+        tell((acme.key, state, {}), after=MINUTE)
+        operations.report_event(
+            incident_id=incident.pk, key="restore-1", title="Database restore", number=1,
+            event=JobEvent.DECIDING, at=NOON + MINUTE,
+            progress=Progress(phase=ProgressPhase.TENANTS, state=ProgressState.PAUSED),
+        )  # fmt: skip
+        publish(2 * MINUTE)
+
+        page = read(acme, minutes=60).text
+
+        assert said in page
+        for untrue in ("opens together with the rest", "free hand", "The rest follows", "No news"):
+            assert untrue not in page
+        assert f"stood here since {when(NOON + MINUTE)}." in page
+        twin = visitor.get(f"/api/status/v1/my/{acme.lookup_code}.json").json
+        assert twin["state"] == kind
+
     def test_tells_nothing_of_an_incident_that_is_not_public(
         self, acme: Tenant, read: Callable[..., Answer]
     ) -> None:

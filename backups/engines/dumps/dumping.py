@@ -15,7 +15,7 @@ from backups.errors import DirectoryForeign, DiskTooSmall, ToolFailed
 from backups.steps import Step
 
 LOCK_WAIT = "300s"
-KNOWS_ZSTD_FROM = 16
+KNOWS_MORE_FROM = 16
 _FINISHED = re.compile(rb"finished item \d+ TABLE DATA (.+)")
 _BEGUN = re.compile(rb'dumping contents of table "(.+)"')
 
@@ -29,7 +29,8 @@ def dump_database(
     with the rows of each table, as the same snapshot has them. Steps are in bytes of the tables.
     ``jobs`` connections copy, two more watch. Closing the iterator ends it; an earlier attempt's
     half is wiped. One that ``is_passing`` need not outlive a power cut, nor be as small as can be:
-    the disk is not waited for, and it is packed lightly.
+    the disk is not waited for, and it is packed lightly. With one job, the server's own parallel
+    workers are left out too: whoever wants one has others at work beside it.
 
     :raises DirectoryForeign: if the folder is there already
     :raises ServerUnreachable: if the server does not let us in
@@ -41,6 +42,7 @@ def dump_database(
             advice=f"The folder to dump into, {folder}, is there already. "
             "Move it away, then resume.",
         )
+    server = server.frugal() if jobs == 1 else server
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +132,7 @@ def packing_of(bin_dir: Path, *, is_light: bool) -> str:
         built = ""
     major = re.search(r"PostgreSQL (\d+)", built)
     # pg_dump knows more than gzip since 16, and only if it was built so.
-    knows = "--with-zstd" in built and major and int(major[1]) >= KNOWS_ZSTD_FROM
+    is_new = bool(major and int(major[1]) >= KNOWS_MORE_FROM)
     if is_light:
-        return "zstd:1" if knows else "1"
-    return "zstd:3" if knows else "6"
+        return "lz4" if is_new and "--with-lz4" in built else "1"
+    return "zstd:3" if is_new and "--with-zstd" in built else "6"

@@ -67,7 +67,8 @@ def restore_database(
 
     Owners, grants and settings are the dumped database's, and so are tablespaces if all of them are
     here; statistics are gathered. An earlier attempt's half is dropped. Steps are in bytes of the
-    dump's data files. ``jobs`` connections copy, one more watches. Closing the iterator ends it and
+    dump's data files. ``jobs`` connections copy, one more watches; with one job, the server's own
+    parallel workers are left out too. Closing the iterator ends it and
     leaves a half. It returns the rows of each table that came back, by ``schema.table``; None
     stands for a table that could not be counted, here or when it was dumped.
 
@@ -77,6 +78,7 @@ def restore_database(
     :raises ServerUnreachable: if the server does not let us in
     :raises ToolFailed: if pg_restore gave up
     """
+    server = server.frugal() if jobs == 1 else server
     description = read_description(folder)
     place = restoring_name(name)
     tables = yield from _table_of_contents(server, folder)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +63,12 @@ class Server:
     user: str
     bin_dir: Path
     password: str = field(default="", repr=False)
+    # Whether a statement keeps to one processor: others are at work beside it.
+    is_frugal: bool = False
+
+    def frugal(self) -> "Server":
+        """Return it as one whose statements start no parallel workers."""
+        return replace(self, is_frugal=True)
 
     def conninfo(self, database: str) -> str:
         """Return how programs reach a database; a peer that is gone is noticed in a minute."""
@@ -79,8 +85,14 @@ class Server:
             tcp_user_timeout=60000,
             # What was not flushed at the end is flushed with the first commit that waits for it:
             # the one that gives the database its grants and settings.
-            options="-c synchronous_commit=off",
+            options=f"-c synchronous_commit=off{self._workers}",
         )
+
+    @property
+    def _workers(self) -> str:
+        if not self.is_frugal:
+            return ""
+        return " -c max_parallel_workers_per_gather=0 -c max_parallel_maintenance_workers=0"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -100,7 +112,7 @@ class Server:
             connection = psycopg.connect(
                 self.conninfo(database),
                 password=self.password or None,
-                options="-c timezone=UTC",
+                options=f"-c timezone=UTC{self._workers}",
                 autocommit=True,
             )
         except psycopg.OperationalError as error:

@@ -81,8 +81,9 @@ class Command(BaseCommand):
         for database, rows in found.items():
             self.stdout.write(f"{database}")
             for row in rows:
+                state = "UNASKED" if row.is_unasked else row.state
                 self.stdout.write(
-                    f"  {row.state:<8}  {row.get_name_display()}: {row.words} "
+                    f"  {state:<8}  {row.get_name_display()}: {row.words} "
                     f"(since {row.since_at:%Y-%m-%d %H:%M} UTC{_asked(row)})"
                 )
                 if row.advice:

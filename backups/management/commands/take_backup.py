@@ -4,8 +4,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from backups import operations, queries, runner
-from backups.models import BackupKind, JobState
+from backups.models import BackupJob, BackupKind, JobState
 from incidents.errors import Refused
+
+# Of what a tool said last, so many lines are repeated, and so many characters of them.
+_LAST_LINES, _LAST_CHARACTERS = 3, 600
 
 
 class Command(BaseCommand):
@@ -39,5 +42,21 @@ class Command(BaseCommand):
         runner.run_backup(backup_id=job.pk, now=timezone.now)
         job.refresh_from_db()
         if job.state != JobState.SUCCEEDED:
-            raise CommandError(job.failure_advice or "The backup was not taken.")
+            raise CommandError(_why_not(job))
         self.stdout.write(f"Took {job}: {job.engine_id}.")
+
+
+def _why_not(job: BackupJob) -> str:
+    """Return why a backup was not taken: the advice, the tool's last words, where all of them are.
+
+    Its secrets were taken out of what the job keeps.
+    """
+    said = [line.strip() for line in job.detail.splitlines() if line.strip()]
+    advice = job.failure_advice or "The backup was not taken."
+    if not said:
+        return advice
+    last = " ".join(said[-_LAST_LINES:])[-_LAST_CHARACTERS:]
+    return (
+        f"{advice}\nIts last words: {last}\nAll that is kept of them stands on the page of "
+        f"{job.database} at the desk, under 'What the tool said'."
+    )

@@ -46,6 +46,8 @@ class Command(BaseCommand):
             )
             or "Their turns are not known before the restore comes to them."
         )
+        if counts and not rows.exists():
+            self.stdout.write(_none_of(options["state"], options["find"]))
         for row in rows[:_SHOWN]:
             said = _fields(row)
             turn = "" if said["turn"] is None else said["turn"]
@@ -55,6 +57,16 @@ class Command(BaseCommand):
             )
         if rows.count() > _SHOWN:
             self.stdout.write(f"The first {_SHOWN} of them; --find or --format json shows others.")
+
+
+def _none_of(state: str, find: str) -> str:
+    """Say that nothing is like what was asked for; without either wish, all are shown."""
+    asked = []
+    if state:
+        asked.append(f"is {TenantRestoreState(state).label.lower()}")
+    if find:
+        asked.append(f"has '{find}' in its name")
+    return f"None of them {' and '.join(asked)}."
 
 
 def _fields(row: TenantRestore) -> dict[str, Any]:

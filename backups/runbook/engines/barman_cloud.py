@@ -41,7 +41,7 @@ recovery_target_timeline = 'latest'
 EOF"""
 
 # Of a file that is not there PostgreSQL believes that the log ends, and opens: so it is told here.
-_HOLES = """each=$(pg_controldata "$DATA" | sed -n 's/^Bytes per WAL segment: *//p')
+_HOLES = """each=$("$BIN"/pg_controldata "$DATA" | sed -n 's/^Bytes per WAL segment: *//p')
 ls "$ROOM"/wal | sed -n -E 's/^([0-9A-F]{24})([.](gz|bz2|xz|zst|lz4|snappy))?$/\\1/p' |
   LC_ALL=C sort -u | {
     line=${first:0:8}; next=0

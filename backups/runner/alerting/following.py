@@ -14,18 +14,16 @@ from backups.models import (
     BackupAlert,
     BackupCheck,
     BackupCheckChange,
-    BackupCheckName,
     CheckState,
     Database,
     Silence,
 )
 from backups.options.words import duration
 from backups.queries.dashboard import LOOK_HOLDS
+from backups.runner.alerting.declaring import declare_found
 from backups.runner.alerting.telling import News, tell
 from backups.runner.watching.base import REVIEWS_DUE
-from incidents.operations import AlreadyDeclared, declare_incident
-from incidents.queries import open_with_key
-from incidents.values import IncidentKind, Severity, Source, Visibility
+from incidents.values import Severity
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +168,7 @@ def _follow(rule: AlertRule, now: _Now, known: Known) -> None:
         if alert is not None and not now.is_silenced(found):
             _note_news(news, alert, found, now)
     _end(news, known, now)
+    declare_found(rule, news.declared, at=at)
     tell(news, at=at)
 
 
@@ -257,7 +256,7 @@ def _covers(silence: Silence, found: BackupCheck) -> bool:
 def _note_news(news: News, alert: BackupAlert, found: BackupCheck, now: _Now) -> None:
     rule, at = news.rule, now.at
     if rule.declares_incident and alert.told_at is None and alert.incident_id is None:
-        _declare(alert, found, at=at)
+        news.declared.append((alert, found))
     if alert.acknowledged_at is not None:
         return
     if alert.told_at is None:
@@ -310,23 +309,3 @@ def _close(alerts: Iterable[BackupAlert], *, at: datetime) -> None:
     for alert in alerts:
         alert.closed_at = at
         alert.save(update_fields=["closed_at"])
-
-
-def _declare(alert: BackupAlert, found: BackupCheck, *, at: datetime) -> None:
-    """Declare an incident for staff; the customers' page says nothing until somebody decides."""
-    key = f"backup-check:{found.database_id}:{found.name}"
-    try:
-        alert.incident = declare_incident(
-            title=f"{found.database}: {BackupCheckName(found.name).called(found.state)}"[:140],
-            summary=f"{found.words} {found.advice}",
-            severity=Severity(alert.rule.severity),
-            kind=IncidentKind.LIVE,
-            visibility=Visibility.INTERNAL,
-            source=Source.JOB,
-            dedup_key=key,
-            author=None,
-            at=at,
-        )
-    except AlreadyDeclared:
-        alert.incident = next(iter(open_with_key(key)), None)
-    alert.save(update_fields=["incident"])

@@ -18,6 +18,8 @@ from notifications.models import Channel
 
 logger = logging.getLogger(__name__)
 
+# How much before its time a heartbeat may go out.
+_EARLY = timedelta(seconds=5)
 # Beat calls every half minute: after so long it does not run, or no worker does.
 SILENT_AFTER = timedelta(minutes=5)
 
@@ -44,8 +46,10 @@ def send_heartbeat(*, at: datetime) -> bool:
     One of many callers does. An address that does not answer is tried again the next time. While
     no check looks at the databases, all is not well, though beat and workers run.
     """
-    # It was never sent in the future: that clock ran ahead.
-    due = Q(sent_at=None) | Q(sent_at__lte=at - F("every")) | Q(sent_at__gt=at)
+    # It was never sent in the future: that clock ran ahead. A beat that is early by a little would
+    # make it late by a whole round.
+    early = at + _EARLY
+    due = Q(sent_at=None) | Q(sent_at__lte=early - F("every")) | Q(sent_at__gt=at)
     with transaction.atomic():
         rows = Heartbeat.objects.select_for_update(skip_locked=True).exclude(url="")
         row = rows.filter(due).first()

@@ -30,6 +30,8 @@ class News:
     again: list[Finding] = field(default_factory=list)
     escalated: list[Finding] = field(default_factory=list)
     over: list[Finding] = field(default_factory=list)
+    # Those that an incident is to be declared of.
+    declared: list[Finding] = field(default_factory=list)
 
 
 def tell(news: News, *, at: datetime) -> None:

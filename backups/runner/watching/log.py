@@ -12,6 +12,7 @@ from backups.runner.watching.base import (
     Subject,
     critical,
     ok,
+    unasked,
     unknown,
     unread,
     warning,
@@ -109,9 +110,9 @@ class LogFresh:
     def look(self, subject: Subject) -> Found:
         database, policy = subject.database, subject.policy
         if policy is not None and not policy.archives_log:
-            return ok("The policy archives no log.")
+            return unasked("The policy archives no log.")
         if subject.backups and all(each.kind == BackupKind.LOGICAL for each in subject.backups):
-            return ok("This engine keeps no log: each backup leads to its own moment.")
+            return unasked("This engine keeps no log: each backup leads to its own moment.")
         unsure = unread(subject)
         if database.synced_at is None or unsure:
             return unsure or unknown("The archive was never read.", "Read it.")

@@ -8,7 +8,13 @@ from datetime import datetime
 from django.db import transaction
 
 from backups.errors import EngineFailed
-from backups.models import BackupCheck, BackupCheckChange, BackupCheckName, Database
+from backups.models import (
+    BackupCheck,
+    BackupCheckChange,
+    BackupCheckName,
+    CheckState,
+    Database,
+)
 from backups.runner.watching.base import Check, Found, Subject, unknown
 from backups.runner.watching.log import LogFresh, LogWhole
 from backups.runner.watching.recovery import (
@@ -129,7 +135,9 @@ def _dated(check: Check, subject: Subject, found: Found) -> Found:
     elif check.name == BackupCheckName.CONTENT:
         what, at = "storage_read_at", subject.readings(place).read_at
     elif check.name in _OF_PROBES:
-        what, at = "storage_probed_at", max((each.at for each in subject.probes), default=None)
+        # What is well goes by those that came to something: others have learnt nothing of it.
+        told = [e for e in subject.probes if not e.error or found.state != CheckState.OK]
+        what, at = "storage_probed_at", max((each.at for each in told), default=None)
     elif check.name in _OF_ARCHIVE:
         what, at = "archive_read_at", subject.database.synced_at
     else:

@@ -165,18 +165,28 @@ class WithinObjectives:
         misses = []
         if may_lose is not None and loss > may_lose:
             misses.append(f"{duration(may_lose)} may be lost")
-        if within is not None and row.high_seconds > within.total_seconds():
+        is_late = within is not None and row.high_seconds > within.total_seconds()
+        if within is not None and is_late:
             misses.append(f"it has to be back within {duration(within)}")
         if not misses:
             return ok(f"{said}.")
         sure = within is not None and row.low_seconds > within.total_seconds()
         found = critical if sure or (may_lose is not None and loss > may_lose) else warning
         return found(
-            f"{said}; {' and '.join(misses)}.",
-            "Take full backups more often, give it a quicker storage or target, or keep a standby "
-            "warm; the options board says what takes how long.",
-            plan=row.plan_words,
+            f"{said}; {' and '.join(misses)}.", _cure(misses_time=is_late), plan=row.plan_words
         )
+
+
+def _cure(*, misses_time: bool) -> str:
+    if misses_time:
+        return (
+            "Take full backups more often, give it a quicker storage or target, or keep a standby "
+            "warm; the options board says what takes how long."
+        )
+    return (
+        "See that the server runs and archives its log: the checks of the log say what stands "
+        "against it. Without archived log, take backups more often."
+    )
 
 
 class DrillPassed:
@@ -285,9 +295,9 @@ class PolicyStands:
             for each in subject.policy_changes
             if each.review_on is not None and each.reviewed_at is None
         ]
-        breaks = _breaks(subject)
+        breaks, doubts = _breaks(subject)
         if open_ones:
-            return _of_workarounds(open_ones, breaks, today=day_at(policy.tz, subject.at))
+            return _of_workarounds(open_ones, breaks, doubts, today=day_at(policy.tz, subject.at))
         if breaks:
             return warning(
                 f"As the policy stands, it promises less than was decided. {breaks}",
@@ -298,16 +308,16 @@ class PolicyStands:
         return ok(f"The policy stands, version {policy.version}.", version=policy.version)
 
 
-def _breaks(subject: Subject) -> str:
-    """Say which objective the policy misses, and at its worst by how much; empty if none.
+def _breaks(subject: Subject) -> tuple[str, str]:
+    """Say which objectives the policy misses at its worst, and of which that is not known.
 
-    For as long as it is so, not only when somebody decided it.
+    Empty if none. For as long as it is so, not only when somebody decided it.
     """
     database = subject.database
     if database.recovery_point_objective is None and database.recovery_time_objective is None:
-        return ""
+        return "", ""
     if subject.policy is None:
-        return ""
+        return "", ""
     standing = kept_standing(
         database,
         subject.policy,
@@ -315,10 +325,13 @@ def _breaks(subject: Subject) -> str:
         targets=subject.around.targets,
         at=subject.at,
     )
-    return f"{'; '.join(standing.breaks)}. {standing.words}" if standing.breaks else ""
+    breaks = f"{'; '.join(standing.breaks)}. {standing.words}" if standing.breaks else ""
+    return breaks, f"{'; '.join(standing.doubts)}." if standing.doubts else ""
 
 
-def _of_workarounds(changes: Sequence[PolicyChange], breaks: str, *, today: date) -> Found:
+def _of_workarounds(
+    changes: Sequence[PolicyChange], breaks: str, doubts: str, *, today: date
+) -> Found:
     """Say which workarounds stand, all of them, and which are to be looked at again."""
     in_turn = sorted(changes, key=lambda each: (_day(each), each.version))
     due = [each for each in in_turn if _day(each) <= today]
@@ -341,6 +354,13 @@ def _of_workarounds(changes: Sequence[PolicyChange], breaks: str, *, today: date
             f"{said} {breaks}".strip(),
             "Undo it, or say at the policy's page why it stays; for each of them. "
             f"{due[0].effect_words}".strip(),
+            **evidence,
+        )
+    if not breaks and doubts:
+        return unknown(
+            f"{said} {doubts}",
+            "Hold a drill, and leave its log a day to be counted: then it is known what the "
+            "workaround costs.",
             **evidence,
         )
     if not breaks:

@@ -16,7 +16,16 @@ from backups.models import (
 )
 from backups.options.words import duration
 from backups.queries.weather import advice
-from backups.runner.watching.base import Evidence, Found, Subject, critical, ok, unknown, warning
+from backups.runner.watching.base import (
+    Evidence,
+    Found,
+    Subject,
+    critical,
+    ok,
+    unasked,
+    unknown,
+    warning,
+)
 from backups.runner.watching.surroundings import PROBES_HOLD
 
 # What was probed longer ago says nothing of now.
@@ -138,7 +147,7 @@ class Encrypted:
     def look(self, subject: Subject) -> Found:
         location, policy = subject.database.storage, subject.policy
         if policy is None or not policy.wants_encryption:
-            return ok("Nothing was decided about encryption in the storage.")
+            return unasked("Nothing was decided about encryption in the storage.")
         pieces = [each for each in subject.probes if each.kind == ProbeKind.RANGE]
         probe = next((each for each in _fresh(subject, pieces) if not each.error), None)
         if probe is None:
@@ -169,7 +178,7 @@ class ReplicaRecent:
         wanted = policy.replicate_to if policy else None
         if wanted is None:
             return warning(
-                "There is no copy of its backups in a second place.",
+                "The policy names no second place: nothing keeps a copy of its backups whole.",
                 "Name a second location in the policy, best of another provider.",
             )
         row = next((each for each in subject.replicas if each.location_id == wanted.pk), None)

@@ -19,6 +19,7 @@ from backups.runner.watching.base import (
     critical,
     longest_between,
     ok,
+    unasked,
     unknown,
     unread,
     warning,
@@ -311,7 +312,7 @@ class Retention:
     def look(self, subject: Subject) -> Found:
         policy = subject.policy
         if policy is None or (policy.keep_for is None and policy.keep_fulls is None):
-            return ok("Nothing was decided about how long backups are kept.")
+            return unasked("Nothing was decided about how long backups are kept.")
         if unsure := unread(subject):
             return unsure
         if not subject.fulls:

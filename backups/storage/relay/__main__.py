@@ -19,6 +19,7 @@ from backups.errors import BucketMissing, EngineFailed
 from backups.storage.answers import PassingTrouble
 from backups.storage.items import MIB, Manner
 from backups.storage.program import HOPELESS, by_hand, place_given, size_of, source_of
+from backups.storage.relay import catalogue
 from backups.storage.relay.relay import DEFAULT_LIMIT, Relay, RelayStatus
 from backups.storage.sources import Sources
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal, and return the exit code: see ``--help``."""
     given = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    # Which backups a manifest proves is told as well.
+    logging.getLogger(catalogue.__name__).setLevel(logging.INFO)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())

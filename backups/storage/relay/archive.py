@@ -14,7 +14,7 @@ from pathlib import Path
 from backups.errors import ObjectChanged, StorageUnavailable
 from backups.storage.fetcher import Stopped
 from backups.storage.items import PART_BYTES, FetchItem
-from backups.storage.relay.cache import Cache
+from backups.storage.relay.cache import Cache, CameDamaged, is_unproven
 from backups.storage.relay.catalogue import Catalogue, Listing, done, is_segment
 from backups.storage.relay.reply import DRIP_SECONDS
 from backups.storage.relay.shelf import Shelf
@@ -81,9 +81,17 @@ class Archive:
     def read(self, item: FetchItem, start: int, stop: int) -> Generator[int | None, None, None]:
         """Yield up to where, from ``start``, the item's file may be read; None while it waits.
 
+        The last byte of an object that no manifest speaks of waits until all of it was compared
+        with its ETag, if all of it is here or on its way.
+
+        :raises CameDamaged: if what was yielded before may have been wrong
         :raises EngineFailed: when waiting cannot help, or has not helped for as long as is allowed
         """
         self._require_open()
+        self._require_trust(item, stop - start)
+        if is_unproven(item):
+            self._fetcher.tell_once(item, "no manifest proves it; its ETag may, once all is here")
+        since = self._fetcher.wrong_versions(item)
         with self._shelf.reading(item, start) as reader:
             self._look_ahead(item, start)
             while reader.at < stop:
@@ -92,6 +100,12 @@ class Archive:
                 self._shelf.claim(item, reader.at, until, demanded=True)
                 self._read_ahead(item, until, stop)
                 yield from self._wait(item, reader.at, until)
+                if until == stop and self._is_judged(item, stop, since):
+                    # All but the end, so that a client that waits is given something now and then.
+                    if until - 1 > reader.at:
+                        yield until - 1
+                    yield from self._await_verdict(item)
+                    self._fetcher.require_same(item, since)
                 yield until
                 self._require_open()
                 reader.at = until
@@ -111,6 +125,24 @@ class Archive:
             raise
         finally:
             self._count_waiting(-waits)
+
+    def _require_trust(self, item: FetchItem, wanted: int) -> None:
+        if wanted < item.ref.size and self._fetcher.is_distrusted(item):
+            raise CameDamaged(f"{item.ref.key}: not in stretches just now")
+
+    def _is_judged(self, item: FetchItem, stop: int, since: int) -> bool:
+        """Whether the end of what a reader wants waits for what becomes of the whole."""
+        is_end = stop == item.ref.size or self._fetcher.wrong_versions(item) > since
+        return is_unproven(item) and is_end
+
+    def _await_verdict(self, item: FetchItem) -> Iterator[None]:
+        silence = _Silence(self._outage_seconds)
+        while not self._fetcher.await_verdict(item, seconds=DRIP_SECONDS):
+            if not self._fetcher.is_compared_now(item):
+                silence.heard(self._fetcher.arrived(item), item.ref.key)
+            yield None
+            self._require_open()
+            self._fit()
 
     def _fit(self) -> None:
         """Let the disk's other users have what they took: the cache becomes smaller."""
@@ -148,7 +180,10 @@ class Archive:
                 if each.size <= SMALL_BYTES and each.key != ref.key
             ][:MOST_NEIGHBOURS]
         for each in coming:
-            if not self._want(item_of(each), 0, each.size):
+            # Of the same backup, so what its manifest says is known.
+            recorded = self.hashes(each)
+            known = recorded.result() if recorded.done() and not recorded.exception() else ()
+            if not self._want(item_of(each, known), 0, each.size):
                 break
 
     def _count_ahead(self, item: FetchItem) -> int:

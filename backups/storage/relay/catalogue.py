@@ -5,6 +5,7 @@ That something is *not* there is believed for a minute only: an engine takes it 
 archive.
 """
 
+import logging
 import re
 import threading
 import time
@@ -17,7 +18,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from backups.errors import EngineFailed, ObjectMissing, StorageUnavailable
-from backups.storage.manifest import Manifest, manifest_key, read_manifest
+from backups.storage.manifest import Manifest, manifest_key_of, read_manifest
 from backups.storage.relay.pages import LAST
 from backups.storage.s3 import ObjectRef, PassingTrouble
 from backups.storage.sources import Sources
@@ -31,10 +32,9 @@ MANY_IN_A_FOLDER = 4
 _SEGMENT = re.compile(r"[0-9A-F]{24}")
 _LOG_FOLDER = re.compile(r"(.*/)([0-9A-F]{8})([0-9A-F]{8})/")
 
-# Where barman keeps a base backup's archives; the manifest lies beside its folders.
-_OF_BASE_BACKUP = re.compile(r"(?:.*/)?(?P<server>[^/]+)/base/(?P<backup>[^/]+)/[^/]+")
-
 T = TypeVar("T")
+U = TypeVar("U")
+logger = logging.getLogger(__name__)
 
 
 class ListingStuck(EngineFailed):
@@ -123,18 +123,20 @@ class Catalogue:
             return self._ask("find", key, lambda: self._find(key))
 
     def hashes(self, ref: ObjectRef) -> Future[Sequence[str]]:
-        """Give the recorded hashes of a base backup's object; none where no manifest speaks of it.
+        """Give the recorded hashes of a backup's object; none where no manifest speaks of it.
 
-        The future raises ObjectDamaged if the manifest itself cannot be read.
+        The manifest is looked for by the object's own key, once for all objects of a backup. The
+        future raises ObjectDamaged if the manifest itself cannot be read.
         """
-        found = _OF_BASE_BACKUP.fullmatch(ref.key)
-        if found is None:
+        key = manifest_key_of(ref.key)
+        if not key:
             return done(())
-        key = manifest_key(self._sources, found["server"], found["backup"])
         with self._lock:
-            if key in self._manifests:
-                return done(_hashes_in(self._manifests[key], ref))
-            return self._ask("hashes", ref.key, lambda: _hashes_in(self._manifest(key), ref))
+            known = self._manifests.get(key)
+            if known is not None:
+                return done(_hashes_in(known, ref))
+            reading = self._ask("manifest", key, lambda: self._manifest(key))
+        return _then(reading, lambda manifest: _hashes_in(manifest, ref))
 
     def forget(self, key: str) -> None:
         """Ask again about an object that turned out to be another one."""
@@ -251,6 +253,10 @@ class Catalogue:
         manifest = read_manifest(self._sources, key)
         with self._lock:
             self._manifests[key] = manifest
+        if manifest.objects:
+            logger.info("relay: %s proves %d objects", key, len(manifest.objects))
+        else:
+            logger.warning("relay: no %s: this backup's objects have their ETags only", key)
         return manifest
 
     def _find(self, key: str) -> ObjectRef:
@@ -323,6 +329,20 @@ def done(value: T) -> Future[T]:
     future: Future[T] = Future()
     future.set_result(value)
     return future
+
+
+def _then(future: Future[T], act: Callable[[T], U]) -> Future[U]:
+    """Give what an act makes of an answer."""
+    made: Future[U] = Future()
+
+    def pass_on(answered: Future[T]) -> None:
+        if error := answered.exception():
+            made.set_exception(error)
+        else:
+            made.set_result(act(answered.result()))
+
+    future.add_done_callback(pass_on)
+    return made
 
 
 def _failed(error: Exception) -> Future[Any]:

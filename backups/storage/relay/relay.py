@@ -51,7 +51,9 @@ class Relay:
     ``folder`` holds its cache and its keys, and belongs to one relay at a time; a relay that is
     opened there again knows the same keys and uses what was fetched. What was recorded of an
     object is compared as it arrives: what ``hashes_of`` names (hashes of its blocks, or nothing),
-    else, for barman's base backups, what the manifest beside them says.
+    else what the manifest of its backup says, which is found by the object's own key. The answer
+    with an object's last byte that neither speaks of ends well only if all of it is as its ETag
+    says, or nothing can tell; the log says so by name.
     """
 
     def __init__(

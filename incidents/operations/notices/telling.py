@@ -12,6 +12,7 @@ from incidents.models import (
     Incident,
     Notice,
     NoticeChannel,
+    Postmortem,
     Promise,
     RoleAssignment,
     StatusUpdate,
@@ -75,6 +76,37 @@ def tell_returned(update: StatusUpdate, *, at: datetime, author: User | None) ->
         fact=f"{update.pk}:{at:%Y%m%dT%H%M%S.%f}",
         words=notice_words.update_returned(name, update.returned_reason),
         people=[update.author],
+        in_channels=None,
+        at=at,
+    )
+
+
+def tell_review_wanted(postmortem: Postmortem, *, at: datetime, author: User) -> None:
+    """Tell those at the desk that a postmortem waits for somebody to read it; who rests is left."""
+    resting = RoleAssignment.objects.filter(resting_until_at__gt=at).values("holder_id")
+    tell(
+        postmortem.incident,
+        kind=NoticeKind.REVIEW_WANTED,
+        fact=f"{postmortem.pk}:{at:%Y%m%dT%H%M%S.%f}",
+        words=notice_words.review_wanted(author.label()),
+        people=User.objects.filter(is_active=True, is_staff=True).exclude(pk__in=resting),
+        but=author,
+        at=at,
+    )
+
+
+def tell_review_returned(postmortem: Postmortem, *, at: datetime, author: User | None) -> None:
+    """Tell who asked for a review that the postmortem was given back, and why."""
+    asked_by = postmortem.review_asked_by
+    if asked_by is None or asked_by == author:
+        return
+    name = author.label() if author else ""
+    tell(
+        postmortem.incident,
+        kind=NoticeKind.REVIEW_RETURNED,
+        fact=f"{postmortem.pk}:{at:%Y%m%dT%H%M%S.%f}",
+        words=notice_words.review_returned(name, postmortem.returned_reason),
+        people=[asked_by],
         in_channels=None,
         at=at,
     )

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.utils import timezone
 
-from statuspage import operations
+from statuspage import subscribing
 from statuspage.models import Page
 
 
@@ -29,5 +29,7 @@ class Command(BaseCommand):
         except Page.DoesNotExist as fault:
             slugs = ", ".join(Page.objects.in_order().values_list("slug", flat=True))
             raise CommandError(f"There is no page {page}. There are: {slugs}.") from fault
-        subscriber = operations.add_subscriber(page_id=row.pk, email=email, at=now)
+        subscriber = subscribing.add_subscriber(
+            page_id=row.pk, wish=subscribing.Wish(email=email), at=now
+        )
         self.stdout.write(f"{subscriber} gets every update of page {row.slug} from now on.")

@@ -107,6 +107,12 @@ class TestContradictions:
         assert "in its way" in refused(here, drill_target=Named(id=2, name="itself"))
         assert refused(here, replicate_to=Named(id=3, name="far away")) == ""
 
+    def test_a_place_that_keeps_a_standby_is_none_for_drills(self) -> None:
+        warm = replace(BOTH, standby_target_ids=frozenset({2}))
+
+        assert "keeps a standby warm" in refused(warm, drill_target=Named(id=2, name="spare"))
+        assert refused(warm, drill_target=Named(id=3, name="other")) == ""
+
     def test_a_copy_cannot_be_behind_by_less_than_until_the_next_one(self) -> None:
         there = Named(id=1, name="far away")
 

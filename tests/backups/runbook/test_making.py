@@ -256,7 +256,8 @@ class TestWithoutHighwater:
 
         said = subprocess.run(
             ["/bin/bash", "-euo", "pipefail", "-c", commands(facts(), "hand-log")[1].text],
-            env={"ROOM": str(tmp_path), "DATA": "d", "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            env={"ROOM": str(tmp_path), "DATA": "d", "BIN": str(tmp_path),
+                 "PATH": os.environ["PATH"]},
             capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
 

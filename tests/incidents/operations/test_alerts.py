@@ -523,7 +523,7 @@ class TestTheHook:
     def test_a_title_of_any_length_fits(self) -> None:
         _send(_hook(), group(alert(annotations={"summary": "word " * 200})))
 
-        assert len(Incident.objects.get().title) <= 140
+        assert len(Incident.objects.get().title) == 255
 
     def test_a_key_of_any_length_is_one_incident(self) -> None:
         hook = _hook()

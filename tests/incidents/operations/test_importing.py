@@ -47,13 +47,15 @@ class TestImportReading:
     def test_its_figures_are_those_of_the_report(self) -> None:
         incident = _import()
 
-        figures = queries.figures(incident, at=NOON)
-        assert str(figures.detect) == "0:16:00"
-        assert str(figures.first_update) == "8:00:00"
-        assert str(figures.mitigate) == "1 day, 6:41:00"
-        assert str(figures.recover) == "3 days, 6:33:00"
-        assert str(figures.resolve) == "3 days, 9:53:00"
-        assert str(figures.longest_silence) == "1 day, 4:38:00"
+        found = queries.figures(incident, at=NOON).measured()
+        figures = {name.value: str(span.low) for name, span in found.items() if span is not None}
+        assert all(span.is_exact for span in found.values() if span is not None)
+        assert figures["detect"] == "0:16:00"
+        assert figures["first_update"] == "8:00:00"
+        assert figures["mitigate"] == "1 day, 6:41:00"
+        assert figures["recover"] == "3 days, 6:33:00"
+        assert figures["resolve"] == "3 days, 9:53:00"
+        assert figures["longest_silence"] == "1 day, 4:38:00"
 
     def test_is_over_and_internal_unless_told_otherwise(self) -> None:
         incident = _import()
@@ -87,7 +89,7 @@ class TestImportReading:
         assert planned.due_precision == Precision.MONTH
         done = incident.actions.get(import_line=35)
         assert (done.done_until or NOON).day == 16
-        assert incident.postmortem.body.startswith("In the days before")
+        assert incident.postmortem.document.startswith("In the days before")
 
 
 class TestDismissFinding:
@@ -98,6 +100,7 @@ class TestDismissFinding:
             operations.dismiss_finding(
                 incident_id=incident.pk,
                 code="weekday_mismatch",
+                subject="line:8 line:16 line:23 line:27",
                 reason=reason,
                 evidence="lines 8, 16, 23, 27",
                 at=NOON,

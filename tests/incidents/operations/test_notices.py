@@ -42,11 +42,14 @@ class TestDeclared:
 
         incident = declare()
 
-        (delivery,) = Delivery.objects.filter(about__startswith="notice-")
+        (delivery,) = Delivery.objects.filter(message__about__startswith="notice-")
         assert delivery.recipient == row.address
-        assert delivery.subject == f"[{incident.ref} SEV2] Incident declared: Tours do not open"
-        assert f"https://desk.example.org/desk/incidents/{incident.pk}/" in delivery.body
-        assert "Cara commands it" in delivery.body
+        assert (
+            delivery.message.subject
+            == f"[{incident.ref} SEV2] Incident declared: Tours do not open"
+        )
+        assert f"https://desk.example.org/desk/incidents/{incident.pk}/" in delivery.message.body
+        assert "Cara commands it" in delivery.message.body
 
     def test_is_not_told_if_it_is_not_declared(self, declare: Callable[..., Incident]) -> None:
         channel()
@@ -61,8 +64,8 @@ class TestDeclared:
         declare(kind=IncidentKind.DRILL)
 
         delivery = Delivery.objects.get()
-        assert delivery.subject.startswith("Drill: [INC-")
-        assert delivery.body.startswith("This is a drill.")
+        assert delivery.message.subject.startswith("Drill: [INC-")
+        assert delivery.message.body.startswith("This is a drill.")
 
     def test_a_channel_hears_its_kinds_and_severities(
         self, declare: Callable[..., Incident]
@@ -126,8 +129,8 @@ class TestPrivate:
         tell_approval_wanted(update, at=NOON)
 
         for delivery in Delivery.objects.all():
-            assert delivery.subject == f"[{incident.ref}] An update waits for approval"
-            assert incident.title not in delivery.body
+            assert delivery.message.subject == f"[{incident.ref}] An update waits for approval"
+            assert incident.title not in delivery.message.body
 
 
 class TestApprovalWanted:
@@ -142,7 +145,7 @@ class TestApprovalWanted:
         tell_approval_wanted(update, at=NOON, asked_by=cara)
 
         assert told() == ["colin@example.org"]
-        assert "Cara asks somebody else" in Delivery.objects.get().body
+        assert "Cara asks somebody else" in Delivery.objects.get().message.body
 
     def test_who_rests_is_left_to_rest(
         self, declare: Callable[..., Incident], cara: User, colin: User
@@ -293,8 +296,10 @@ class TestGivenBack:
         self._given_back(declare(), writer=colin, reader=cara)
 
         assert told(NoticeKind.UPDATE_RETURNED) == ["colin@example.org"]
-        (mail,) = Delivery.objects.filter(recipient="colin@example.org", body__contains="back")
-        assert "did not approve it: “Name the tours.”" in mail.body
+        (mail,) = Delivery.objects.filter(
+            recipient="colin@example.org", message__body__contains="back"
+        )
+        assert "did not approve it: “Name the tours.”" in mail.message.body
 
     def test_who_takes_it_back_knows(self, declare: Callable[..., Incident], colin: User) -> None:
         channel()

@@ -485,6 +485,74 @@ class TestWhatAJobOwesCustomers:
 
         assert open_promise(incident.pk, PromiseKind.ETA) is not None
 
+    @pytest.mark.parametrize(
+        ("event", "state"),
+        [
+            (JobEvent.FAILED, ProgressState.FAILED),
+            (JobEvent.PAUSED, ProgressState.PAUSED),
+            (JobEvent.DECIDING, ProgressState.PAUSED),
+        ],
+    )
+    def test_says_once_for_each_stop_that_it_goes_on(
+        self, event: JobEvent, state: ProgressState
+    ) -> None:
+        incident = IncidentFactory.create()
+        blind = replace(HALF, eta_low_at=None, eta_high_at=None)
+        _event(incident, JobEvent.STARTED, HALF)
+        for stop in (1, 2):
+            _event(incident, event, replace(blind, state=state), number=stop)
+            before = len(_told(incident))
+            _report(incident, blind)
+            assert len(_told(incident)) == before, "it only waits for a worker"
+
+            _event(incident, JobEvent.RESUMED, blind, number=2 * stop)
+            _report(incident, blind)
+            assert len(_told(incident)) == before, "its ETA is awaited"
+            _report(incident, HALF)
+            _event(incident, JobEvent.RESUMED, HALF, number=2 * stop + 1)
+            _report(incident, HALF)
+
+            assert len(_told(incident)) == before + 1
+            assert _told(incident)[0] == (
+                "Bringing the data back goes on again, with what had arrived. We expect to be done "
+                "between 12 January 12:10 UTC and 12 January 12:20 UTC."
+            )
+
+    def test_says_that_it_goes_on_also_where_no_eta_is_found(self) -> None:
+        incident = IncidentFactory.create()
+        blind = replace(HALF, eta_low_at=None, eta_high_at=None)
+        _event(incident, JobEvent.STARTED, blind)
+        _event(incident, JobEvent.FAILED, replace(blind, state=ProgressState.FAILED))
+        _event(incident, JobEvent.RESUMED, blind)
+
+        _report(incident, blind, minutes=1)
+
+        assert _told(incident)[0] == (
+            "Bringing the data back goes on again, with what had arrived."
+        )
+
+    def test_a_retry_of_its_own_is_not_told_as_going_on_again(self) -> None:
+        incident = IncidentFactory.create()
+        _event(incident, JobEvent.STARTED, HALF)
+        _event(incident, JobEvent.ATTEMPT_FAILED, HALF)
+        _event(incident, JobEvent.RESUMED, HALF)
+
+        _report(incident, HALF, minutes=1)
+
+        assert len(_told(incident)) == 2
+        assert "goes on again" not in _told(incident)[0]
+
+    def test_what_follows_an_open_part_is_told_beside_it(self) -> None:
+        incident = IncidentFactory.create()
+
+        _event(incident, JobEvent.STARTED, replace(HALF, follows_at=NOON - 2 * HOUR))
+
+        assert _told(incident)[0].startswith(
+            "We have started to bring back what was written after 12 January 10:00 UTC, one "
+            "customer after the other. Everything up to then can be used meanwhile."
+        )
+        assert "from a backup" not in _told(incident)[0]
+
     def test_only_the_last_restore_says_that_all_is_back(self) -> None:
         incident = IncidentFactory.create()
         operations.report_progress(

@@ -7,6 +7,7 @@ import pytest
 from accounts.models import User
 from incidents import operations, queries
 from incidents.models import Incident, SeverityRule, StatusUpdate
+from incidents.spans import Span
 from incidents.values import (
     IncidentKind,
     Milestone,
@@ -127,7 +128,7 @@ class TestShowing:
         figures = queries.figures(incident, at=NOON + 40 * MINUTE)
         assert shown.told == [real]
         assert shown.title == "Tours do not open"
-        assert figures.first_update == 40 * MINUTE
+        assert figures.first_update == Span.exactly(40 * MINUTE)
         assert incident.promises.get().kind == PromiseKind.NEXT_UPDATE
 
     def test_again_tells_nothing_of_what_staff_said_meanwhile(self, robin: User) -> None:

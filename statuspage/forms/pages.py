@@ -236,17 +236,6 @@ class AccessForm(DeskForm):
         field.queryset = User.objects.filter(is_active=True, is_staff=False).order_by("username")
 
 
-class SubscriberForm(DeskForm):
-    ids = "subscriber"
-
-    email = forms.EmailField(
-        label="Email address",
-        max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-        help_text="You vouch that they want it. Every message has a link to leave.",
-    )
-
-
 class DirectoryForm(DeskForm):
     """A directory to which a page is copied."""
 

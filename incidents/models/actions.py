@@ -1,13 +1,14 @@
-"""Why it happened, what is done about it, and the postmortem."""
+"""What is done so that it does not happen again, or hurts less."""
 
-from datetime import datetime
-from typing import Self
+from datetime import UTC, datetime
+from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
+from incidents.models.causes import RootCause
 from incidents.models.fields import (
     Worded,
     ends_after_it_starts,
@@ -16,51 +17,29 @@ from incidents.models.fields import (
     words_of,
 )
 from incidents.models.incident import Incident
-from incidents.models.timeline import TimelineEntry
-from incidents.values import ActionKind, ActionState, CauseKind, Precision, Priority, When
+from incidents.values import ActionKind, ActionState, Precision, Priority, When
 
-_FINISHED = [ActionState.DONE, ActionState.WONT_DO]
-
-
-class RootCause(Worded):
-    """One reason why the incident happened, lasted, or was not worse."""
-
-    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="causes")
-    kind = models.CharField(max_length=16, choices=CauseKind)
-    text = models.TextField()
-    at = models.DateTimeField(null=True, blank=True)
-    until = models.DateTimeField(null=True, blank=True)
-    precision = models.CharField(max_length=8, choices=Precision, default=Precision.UNKNOWN)
-    approx = models.BooleanField(default=False)
-    tz = models.CharField(max_length=64, blank=True)
-    said = models.CharField(max_length=200, blank=True)
-    evidence = models.ManyToManyField(TimelineEntry, blank=True, related_name="shows")
-    import_line = models.PositiveIntegerField(null=True, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    created_at = models.DateTimeField()
-    edited_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            is_known("rootcause", "kind", CauseKind),
-            is_known("rootcause", "precision", Precision),
-            ends_after_it_starts("rootcause"),
-            models.CheckConstraint(name="rootcause_says_something", condition=~Q(text="")),
-        ]
-        indexes = [GinIndex(words_of("text"), name="rootcause_words")]
-
-    def __str__(self) -> str:
-        return self.text[:80]
+FINISHED = (ActionState.DONE, ActionState.WONT_DO)
+UNFINISHED = tuple(state for state in ActionState if state not in FINISHED)
+# When what has no due time falls due: it stands behind all that has one.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class ActionItemQuerySet(models.QuerySet["ActionItem"]):
     def unfinished(self) -> Self:
-        return self.exclude(state__in=_FINISHED)
+        return self.filter(state__in=UNFINISHED)
 
     def soonest_first(self) -> Self:
-        return self.order_by(F("due_at").asc(nulls_last=True), "id")
+        return self.order_by("due_ends_at", "id")
+
+
+class DueEndField(models.DateTimeField[Any, Any]):
+    """When the whole of the due time has passed: read from it at each save, so that rows sort."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> datetime:  # noqa: FBT001 - Django's
+        ends_at = When.of(model_instance, "due_").latest or NEVER
+        setattr(model_instance, self.attname, ends_at)
+        return ends_at
 
 
 class ActionItem(Worded):
@@ -86,17 +65,22 @@ class ActionItem(Worded):
     due_approx = models.BooleanField(default=False)
     due_tz = models.CharField(max_length=64, blank=True)
     due_said = models.CharField(max_length=200, blank=True)
+    due_ends_at = DueEndField(default=NEVER, editable=False)
     done_at = models.DateTimeField(null=True, blank=True)
     done_until = models.DateTimeField(null=True, blank=True)
     done_precision = models.CharField(max_length=8, choices=Precision, default=Precision.UNKNOWN)
     done_approx = models.BooleanField(default=False)
     done_tz = models.CharField(max_length=64, blank=True)
     done_said = models.CharField(max_length=200, blank=True)
+    # By what it can be seen that it is done: words, or a link.
+    proof = models.CharField(max_length=500, blank=True)
     addresses = models.ManyToManyField(RootCause, blank=True, related_name="addressed_by")
     check_by = models.CharField("how we will know", max_length=300, blank=True)
     tracker_url = models.URLField(max_length=500, blank=True)
     is_public = models.BooleanField(default=False)
     import_line = models.PositiveIntegerField(null=True, blank=True)
+    # Rises with each change: who edits says which one was read, and overwrites nobody's.
+    version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -126,7 +110,26 @@ class ActionItem(Worded):
                 violation_error_message="Say why it will not be done.",
             ),
         ]
-        indexes = [GinIndex(words_of("text"), name="actionitem_words")]
+        indexes = [
+            GinIndex(words_of("text"), name="actionitem_words"),
+            # The list begins with what is not finished, the soonest due first.
+            models.Index(
+                name="actionitem_unfinished",
+                fields=["due_ends_at", "id"],
+                condition=Q(state__in=UNFINISHED),
+            ),
+            # The columns of the board, and how many stand in each of them.
+            models.Index(
+                name="actionitem_by_state",
+                fields=["state", "due_ends_at", "id"],
+                include=["incident"],
+            ),
+            models.Index(
+                name="actionitem_newest_done",
+                fields=["-done_at", "-id"],
+                condition=Q(state=ActionState.DONE),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]
@@ -138,45 +141,28 @@ class ActionItem(Worded):
 
     def is_overdue(self, *, at: datetime) -> bool:
         """Tell whether the whole of its due time has passed and it is not finished."""
-        latest = When.of(self, "due_").latest
-        return latest is not None and latest < at and self.state not in _FINISHED
+        return self.due_ends_at < at and self.state not in FINISHED
 
 
-class Postmortem(models.Model):
-    """The written account of an incident, and where it came from."""
+class ActionView(models.Model):
+    """What somebody narrows the list of action items to, under a name; others may use it, too."""
 
-    incident = models.OneToOneField(Incident, on_delete=models.CASCADE, related_name="postmortem")
-    # The document as it was imported, to the letter: the record's entries point at its lines.
-    body = models.TextField()
-    source_name = models.CharField(max_length=300, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="action_views"
+    )
+    name = models.CharField(max_length=60)
+    # The choices as the address of the list writes them.
+    query = models.CharField(max_length=1000, blank=True)
+    is_shared = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     class Meta:
-        indexes = [GinIndex(words_of("body"), name="postmortem_words")]
-
-    def __str__(self) -> str:
-        return f"postmortem of {self.incident.ref}"
-
-
-class LintDismissal(models.Model):
-    """A finding of the lint that a person has decided about, and why."""
-
-    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="lint_dismissals")
-    code = models.CharField(max_length=60)
-    reason = models.TextField()
-    evidence = models.TextField(blank=True)
-    dismissed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    dismissed_at = models.DateTimeField()
-
-    class Meta:
         constraints = [
-            models.CheckConstraint(name="lintdismissal_has_a_reason", condition=~Q(reason="")),
             models.UniqueConstraint(
-                name="lintdismissal_is_unique_a_code", fields=["incident", "code"]
+                name="actionview_name_is_unique_a_person", fields=["owner", "name"]
             ),
+            models.CheckConstraint(name="actionview_has_a_name", condition=~Q(name="")),
         ]
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.reason}"
+        return self.name
