@@ -1,5 +1,6 @@
 """Real servers that take messages: a mail server, and the door of a chat for its webhooks."""
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -65,16 +67,24 @@ Answer = Callable[["Door"], None]
 
 @dataclass(kw_only=True)
 class Chat:
-    """A chat's door on this machine: what was posted, and how it answers; at first, well."""
+    """A chat's door on this machine: what was posted, and how it answers; at first, well.
+
+    A port is soon another's: what is posted to an address of before is turned away.
+    """
 
     port: int = 0
     posts: list[Post] = field(default_factory=list)
+    door: str = field(default_factory=lambda: f"/{uuid4().hex[:8]}")
     answer: Answer = lambda door: answer(door, 200, b"ok")
     # Set when the test ends: whoever drips or hangs stops then.
     is_over: Event = field(default_factory=Event)
 
     def url(self, path: str = "/services/T1/B2/secret-token-Xk3z") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http://127.0.0.1:{self.port}{self.door}{path}"
+
+    def subjects(self) -> list[str]:
+        """Return the first line of each message, in order."""
+        return [json.loads(post.body)["text"].partition("\n")[0] for post in self.posts]
 
 
 class Door(BaseHTTPRequestHandler):
@@ -85,7 +95,11 @@ class Door(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
-        self.chat.posts.append(Post(path=self.path, headers=dict(self.headers), body=body))
+        if not self.path.startswith(self.chat.door):
+            answer(self, 404)
+            return
+        path = self.path.removeprefix(self.chat.door)
+        self.chat.posts.append(Post(path=path, headers=dict(self.headers), body=body))
         with suppress(OSError):
             self.chat.answer(self)
 

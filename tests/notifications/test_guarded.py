@@ -84,7 +84,7 @@ class TestArrives:
     ) -> None:
         names.known["chat.example.org"] = [["127.0.0.9", "127.0.0.1"]]
 
-        _post(f"http://chat.example.org:{chat.port}/hook")
+        _post(f"http://chat.example.org:{chat.port}{chat.door}/hook")
 
         assert chat.posts[0].headers["Host"] == f"chat.example.org:{chat.port}"
 
@@ -140,12 +140,12 @@ class TestRefuses:
         settings.OUTGOING_NETWORKS = [ip_network("127.0.0.1/32")]
         names.known["fickle.example.org"] = [["127.0.0.1"], ["127.0.0.2"]]
 
-        _post(f"http://fickle.example.org:{chat.port}/")
+        _post(f"http://fickle.example.org:{chat.port}{chat.door}/")
         assert names.asked == ["fickle.example.org"]
         assert len(chat.posts) == 1
 
         with pytest.raises(Undelivered, match="not the world outside"):
-            _post(f"http://fickle.example.org:{chat.port}/")
+            _post(f"http://fickle.example.org:{chat.port}{chat.door}/")
 
     def test_plain_http_outside_the_named_networks(self, names: Names) -> None:
         names.known["plain.example.org"] = [["93.184.216.34"]]
@@ -277,7 +277,7 @@ class TestTls:
         with tls_front(chat.port, tmp_path) as front:
             monkeypatch.setenv("SSL_CERT_FILE", str(front.authority))
             guarded._trust.cache_clear()
-            yield front.endpoint
+            yield f"{front.endpoint}{chat.door}"
         guarded._trust.cache_clear()
 
     def test_a_name_that_is_proven_is_posted_to(self, chat: Chat, front: str) -> None:
