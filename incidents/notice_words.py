@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils.text import Truncator
 
-from incidents.models import ActionItem, Incident, Promise
+from incidents.models import ActionItem, Incident, Promise, Tracker
 from incidents.values import NoticeKind, PromiseKind, Role, zone
 
 _LONGEST_SUBJECT = 200
@@ -14,10 +14,14 @@ _HOUR, _MINUTE = 3600, 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """The news in one line without a full stop, and what to know or do about it."""
+    """The news in one line without a full stop, and what to know or do about it.
+
+    ``place``: where on the incident's page that is, as the end of an address.
+    """
 
     news: str
     advice: str
+    place: str = ""
 
 
 def subject(incident: Incident, kind: NoticeKind, words: Words) -> str:
@@ -32,7 +36,7 @@ def subject(incident: Incident, kind: NoticeKind, words: Words) -> str:
 def body(incident: Incident, words: Words, *, desk_url: str) -> str:
     """Return the message, with the way to the incident."""
     drill = "This is a drill.\n\n" if incident.is_drill else ""
-    link = f"{desk_url}{incident.get_absolute_url()}"
+    link = f"{desk_url}{incident.get_absolute_url()}{words.place}"
     return f"{drill}{words.news}. {words.advice}\n\n{link}\n"
 
 
@@ -108,7 +112,27 @@ def action_overdue(action: ActionItem, days: int) -> Words:
     """``days``: how many have gone by since the one on which it was due."""
     news = f"An action item is {days} days overdue" if days > 0 else "An action item is due today"
     owner = action.owner_name or "nobody"
-    return Words(news=news, advice=f"“{action.text[:300]}” Its owner: {owner}.")
+    said = f"“{action.text[:300]}” Its owner: {owner}. It was due {due_words(action)}."
+    return Words(news=news, advice=said, place=f"#a{action.pk}")
+
+
+def due_words(action: ActionItem) -> str:
+    """Return when an action item is due, as it was said, or else its last day."""
+    tz = action.due_tz or action.incident.tz
+    return action.due_said or (
+        f"{action.due_at.astimezone(zone(tz)):%Y-%m-%d}" if action.due_at else ""
+    )
+
+
+def tracker_stuck(tracker: Tracker, count: int, said: str) -> Words:
+    """``count``: how many of its action items do not get there; ``said``: why, of the first."""
+    many = f"{count} action items do not" if count > 1 else "An action item does not"
+    return Words(
+        news=f"{many} reach {tracker.name}",
+        advice=f"“{said}” Nothing is lost: it is tried again, or waits for you at its tracker's "
+        "page, Action items, Trackers.",
+        place="#actions",
+    )
 
 
 def postmortem_due(days: int) -> Words:

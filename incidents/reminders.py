@@ -15,6 +15,7 @@ from incidents.models import (
     Postmortem,
     SeverityRule,
     TimelineEntry,
+    TrackerIssue,
 )
 from incidents.notice_words import Words
 from incidents.operations.notices.telling import commander_of, holders, members_of, tell
@@ -57,9 +58,11 @@ def tell_what_is_due(*, at: datetime) -> int:
 def tell_what_is_overdue(*, at: datetime) -> int:
     """Tell of action items and postmortems on the day they are due, and again while they are late.
 
+    Of a tracker to which they do not get, too: once a day.
+
     Returns how many facts were told now. Safe to be called by several at once, and again.
     """
-    return _tell_new([*_actions(at), *_postmortems(at)], at=at)
+    return _tell_new([*_actions(at), *_postmortems(at), *_trackers(at)], at=at)
 
 
 def _tell_new(facts: Iterable[_Fact], *, at: datetime) -> int:
@@ -142,6 +145,9 @@ def _actions(at: datetime) -> Iterator[_Fact]:
         if at < morning:
             continue
         weeks = (at - morning) // _WEEK
+        if _is_past(action.incident) and action.created_at > morning + weeks * _WEEK:
+            # It was written down late, with a past of its own: who wrote it knows.
+            continue
         is_new = weeks == 0
         yield _Fact(
             incident=action.incident,
@@ -150,6 +156,26 @@ def _actions(at: datetime) -> Iterator[_Fact]:
             words=notice_words.action_overdue(action, (at.astimezone(zone(tz)).date() - day).days),
             people=partial(_answerable, action, is_new=is_new),
             in_channels=None if is_new else True,
+        )
+
+
+def _trackers(at: datetime) -> Iterator[_Fact]:
+    """Yield the trackers to which action items do not get without somebody's help."""
+    stuck: dict[int, list[TrackerIssue]] = {}
+    for issue in TrackerIssue.objects.stuck().order_by("pk"):
+        stuck.setdefault(issue.tracker_id, []).append(issue)
+    for issues in stuck.values():
+        first = issues[0]
+        author = first.tracker.created_by
+        yield _Fact(
+            incident=first.action.incident,
+            kind=NoticeKind.TRACKER_STUCK,
+            fact=f"{first.tracker_id}:{at:%Y-%m-%d}",
+            words=notice_words.tracker_stuck(first.tracker, len(issues), first.last_words),
+            people=partial(_answerable, first.action, is_new=True)
+            if author is None
+            else partial(list, [author]),
+            in_channels=None,
         )
 
 

@@ -305,6 +305,7 @@ class NoticeKind(TextChoices):
     POSTMORTEM_DUE = "postmortem_due", _("A postmortem is due")
     REVIEW_WANTED = "review_wanted", _("A postmortem waits for approval")
     REVIEW_RETURNED = "review_returned", _("Your postmortem is given back")
+    TRACKER_STUCK = "tracker_stuck", _("Action items do not reach their tracker")
 
 
 class ProgressPolicy(TextChoices):

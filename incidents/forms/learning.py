@@ -1,11 +1,13 @@
 """Forms on causes and action items."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +17,7 @@ from incidents.forms.fields import DeskForm, FuzzyDateField
 from incidents.forms.lists import DayField, WordsField
 from incidents.models import ActionItem, RootCause, TimelineEntry
 from incidents.queries import ActionNarrowing
+from incidents.templatetags.record import when
 from incidents.values import (
     ActionKind,
     ActionState,
@@ -46,10 +49,16 @@ def _linked(label: Any) -> forms.TypedMultipleChoiceField:
     )
 
 
-def _offer(form: forms.Form, name: str, rows: list[Any]) -> None:
+def _text(row: Any) -> str:
+    return str(row.text[:_SHOWN])
+
+
+def _offer(
+    form: forms.Form, name: str, rows: list[Any], words: Callable[[Any], str] = _text
+) -> None:
     field = form.fields[name]
     assert isinstance(field, forms.TypedMultipleChoiceField)
-    field.choices = [(row.pk, row.text[:_SHOWN]) for row in rows]
+    field.choices = [(row.pk, words(row)) for row in rows]
 
 
 class CauseForm(DeskForm):
@@ -68,10 +77,20 @@ class CauseForm(DeskForm):
     version = _version()
 
     def __init__(
-        self, *args: Any, entries: list[TimelineEntry], actions: list[ActionItem], **kwargs: Any
+        self,
+        *args: Any,
+        entries: list[TimelineEntry],
+        actions: list[ActionItem],
+        tz: str,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        _offer(self, "evidence", entries)
+        _offer(
+            self,
+            "evidence",
+            entries,
+            lambda entry: format_html("{}: {}", when(entry, tz), _text(entry)),
+        )
         _offer(self, "addressed_by", actions)
 
     def meant(self) -> dict[str, Any]:

@@ -100,7 +100,8 @@ def _mention(line: int, stated: Stated, point: Point, place: str) -> Mention | N
     other: Day | None = day.swapped
     return Mention(
         line=line,
-        said=stated.said,
+        # A bracket that the words open and do not close belongs to the sentence.
+        said=stated.said if ")" in stated.said else stated.said.lstrip("("),
         place=place,
         year=day.year,
         month=day.month,

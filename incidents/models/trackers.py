@@ -12,9 +12,11 @@ from django.urls import reverse
 from credentials import REFERENCE
 from incidents.models.actions import ActionItem
 from incidents.models.fields import is_known
-from incidents.values import SyncState
+from incidents.values import SyncState, Visibility
 
 _DUE = (SyncState.WAITING, SyncState.IN_SYNC, SyncState.FAILED, SyncState.CONFLICT)
+# By then a tracker has not answered for twenty minutes.
+_OFTEN = 5
 
 
 class Tracker(models.Model):
@@ -76,6 +78,15 @@ class TrackerIssueQuerySet(models.QuerySet["TrackerIssue"]):
             next_at__lte=at,
             tracker__is_enabled=True,
         )
+
+    def stuck(self) -> Self:
+        """Those that wait for a person, or have been refused again and again."""
+        return self.filter(
+            Q(state__in=(SyncState.FAILED, SyncState.GONE, SyncState.CONFLICT))
+            | Q(state=SyncState.WAITING, tries__gte=_OFTEN),
+            ~Q(action__incident__visibility=Visibility.PRIVATE),
+            tracker__is_enabled=True,
+        ).select_related("tracker__created_by", "action__incident", "action__owner")
 
 
 class TrackerIssue(models.Model):

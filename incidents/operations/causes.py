@@ -166,7 +166,11 @@ def write_vendor_case(
             setattr(case, name, value)
         case.save()
         if state != before:
-            _note_state(case, cause, at=at, author=author)
+            # That it was opened stands where that was, if anybody said when.
+            when = (
+                opened if opened and opened.at and not before and state == CaseState.OPEN else None
+            )
+            _note_state(case, cause, at=at, author=author, when=when)
     return case
 
 
@@ -190,7 +194,9 @@ def remove_vendor_case(*, cause_id: int, version: int, at: datetime, author: Use
         case.delete()
 
 
-def _note_state(case: VendorCase, cause: RootCause, *, at: datetime, author: User | None) -> None:
+def _note_state(
+    case: VendorCase, cause: RootCause, *, at: datetime, author: User | None, when: When | None
+) -> None:
     words = CaseState(case.state).label
     note(
         lock_incident(cause.incident_id),
@@ -198,6 +204,7 @@ def _note_state(case: VendorCase, cause: RootCause, *, at: datetime, author: Use
         at=at,
         author=author,
         kind=EntryKind.NOTE,
+        when=when,
         tags=["vendor"],
     )
 

@@ -24,7 +24,7 @@ from incidents.operations.record import (
     lock_incident,
     refuse_outdated,
 )
-from incidents.values import PostmortemState, SectionKind, Severity
+from incidents.values import IncidentKind, PostmortemState, SectionKind, Severity
 
 _APPROVED = (PostmortemState.APPROVED, PostmortemState.PUBLISHED)
 # What each section begins with. What went well and wrong is told from causes and figures; a
@@ -123,6 +123,21 @@ def begin_postmortem(*, incident_id: int, at: datetime, author: User | None) -> 
             for place, kind in enumerate(_BEGINNINGS, start=1)
         )
     return postmortem
+
+
+def begin_wanted_postmortem(incident: Incident, *, at: datetime) -> None:
+    """Begin the account of a locked incident that has just ended, if its severity asks for one.
+
+    One that was begun before goes on. Of a drill, a double or a false alarm none is asked for.
+    """
+    rule = SeverityRule.objects.in_force(Severity(incident.severity))
+    if rule.postmortem_days is None or incident.kind != IncidentKind.LIVE:
+        return
+    if incident.duplicate_of_id is not None or incident.entries.of_false_alarms().exists():
+        return
+    begun = PostmortemSection.objects.filter(postmortem__incident=incident)
+    if not begun.exists():
+        begin_postmortem(incident_id=incident.pk, at=at, author=None)
 
 
 def add_section(

@@ -17,6 +17,7 @@ from incidents.models import (
     TimelineEntry,
 )
 from incidents.operations.notices.telling import tell_approval_wanted
+from incidents.operations.postmortem import begin_wanted_postmortem
 from incidents.operations.promises import (
     IncidentResolved,
     close_promises,
@@ -363,6 +364,8 @@ def move_phase(incident: Incident, phase: Phase, *, at: datetime) -> None:
         incident.monitoring_at = at
     incident.updated_at = at
     incident.save(update_fields=["phase", "resolved_at", "monitoring_at", "updated_at"])
+    if phase == Phase.RESOLVED:
+        begin_wanted_postmortem(incident, at=at)
 
 
 def known_update(incident: Incident, idempotency_key: str) -> StatusUpdate | None:

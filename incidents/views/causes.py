@@ -152,7 +152,7 @@ def remove_case(request: HttpRequest, pk: int) -> HttpResponse:
 def _form(incident: Incident, data: Any, **more: Any) -> forms.CauseForm:
     entries = queries.timeline(incident.pk)
     actions = list(incident.actions.soonest_first())
-    return forms.CauseForm(data, entries=entries, actions=actions, **more)
+    return forms.CauseForm(data, entries=entries, actions=actions, tz=incident.tz, **more)
 
 
 def _with_version(request: HttpRequest, version: int) -> Any:

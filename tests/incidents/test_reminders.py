@@ -154,10 +154,9 @@ class TestOverdueActions:
         operations.add_action_item(
             incident_id=incident.pk,
             text="Try a restore every week",
-            at=NOON,
             author=None,
             owner=owner,
-            **{"due": due, **fields},
+            **{"at": NOON, "due": due, **fields},
         )
 
     def test_the_owner_hears_on_the_day_and_weekly_the_commander_and_the_team_after_a_week(
@@ -178,6 +177,15 @@ class TestOverdueActions:
         ]  # fmt: skip
         assert "7 days overdue" in Notice.objects.latest("pk").subject
         assert reminders.tell_what_is_overdue(at=nine + 14 * DAY) == 1
+
+    def test_what_was_late_when_it_was_written_down_begins_with_the_next_week(
+        self, incident: Incident, colin: User
+    ) -> None:
+        Incident.objects.filter(pk=incident.pk).update(kind=IncidentKind.BACKFILLED)
+        self._add(incident, colin, at=datetime(2026, 3, 2, 12, tzinfo=UTC))
+
+        assert reminders.tell_what_is_overdue(at=datetime(2026, 3, 2, 13, tzinfo=UTC)) == 0
+        assert reminders.tell_what_is_overdue(at=datetime(2026, 3, 3, 9, tzinfo=UTC)) == 1
 
     @pytest.mark.parametrize("email", [None, ""])
     def test_without_an_owner_who_can_be_told_the_channels_hear_at_once(

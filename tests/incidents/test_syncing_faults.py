@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from incidents import operations, syncing
+from incidents import operations, reminders, syncing
 from incidents.issue_words import draft_of
 from incidents.models import ActionItem, Incident, Tracker, TrackerIssue
 from incidents.trackers import adapter
-from incidents.values import ActionState, SyncState
+from incidents.values import ActionState, NoticeKind, SyncState
+from notifications.models import Message
 from tests.factories import HOUR, NOON
+from tests.incidents.noticing import channel, told
 from tests.incidents.synced import MINUTE, act, move, now_of, send, sync
 from tests.incidents.trackers import (
     FakeJiraCloud,
@@ -185,10 +187,17 @@ class TestInTheWay:
         _action, link = now_of(action)
         assert link.state == SyncState.FAILED
         assert "denies access" in link.last_words
+        # The team hears of it, once a day, while it lasts.
+        channel(address="https://chat.example.org/hooks/team")
+        told_of = [reminders.tell_what_is_overdue(at=NOON - 5 * HOUR + n * MINUTE) for n in (0, 10)]
+        assert told_of == [1, 0]
+        assert told(NoticeKind.TRACKER_STUCK) == ["https://chat.example.org/hooks/team"]
+        assert "denies access" in Message.objects.latest("pk").body
         # The token is renewed where it is kept; nobody tells us.
         sync(NOON + 16 * MINUTE)
         assert now_of(action)[1].state == SyncState.IN_SYNC
         assert len(fake.issues) == 1
+        assert not TrackerIssue.objects.stuck().exists()
 
     def test_a_renamed_project_waits_for_its_new_name(
         self, github: FakeTracker, connect: Callable[..., Tracker], action: ActionItem

@@ -130,6 +130,14 @@ class TestVendorCases:
         ]
         assert not any(entry.is_public for entry in texts)
 
+    def test_that_it_was_opened_stands_where_that_was(self, incident: Incident) -> None:
+        opened = When(at=NOON - HOUR, tz="UTC")
+
+        self._write(_add(incident), opened=opened)
+
+        entry = incident.entries.get(tags__contains=["vendor"])
+        assert (When.of(entry), entry.recorded_at) == (opened, NOON)
+
     def test_a_promise_that_has_passed_is_late_while_it_is_the_vendors_turn(
         self, incident: Incident
     ) -> None:

@@ -1,13 +1,23 @@
 """A postmortem is begun, written, reviewed, published, exported, and imported to an equal one."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from accounts.models import User
 from incidents import account, operations, queries
-from incidents.models import Incident, Notice, SeverityRule
-from incidents.values import CauseKind, Milestone, NoticeKind, PostmortemState, Severity, When
+from incidents.models import Incident, Notice, Postmortem, SeverityRule
+from incidents.values import (
+    CauseKind,
+    IncidentKind,
+    Milestone,
+    NoticeKind,
+    PostmortemState,
+    Severity,
+    Visibility,
+    When,
+)
 from tests.factories import HOUR, NOON, ResponderFactory
 
 DAY = 24 * HOUR
@@ -46,7 +56,6 @@ def incident(writer: User) -> Incident:
     operations.resolve_incident(
         incident_id=incident.pk, at=NOON + 2 * HOUR, author=writer, body="It is over."
     )
-    operations.begin_postmortem(incident_id=incident.pk, at=NOON + DAY, author=writer)
     incident.refresh_from_db()
     return incident
 
@@ -66,6 +75,28 @@ class TestBegin:
 
         for words in ("The proxy died", "It was night", "Two proxies", "Time to resolve"):
             assert words in text
+
+    @pytest.mark.parametrize(
+        ("severity", "kind", "ends", "count"),
+        [
+            (Severity.SEV1, IncidentKind.LIVE, operations.resolve_incident, 1),
+            (Severity.SEV3, IncidentKind.LIVE, operations.resolve_incident, 0),
+            (Severity.SEV1, IncidentKind.DRILL, operations.resolve_incident, 0),
+            (Severity.SEV1, IncidentKind.LIVE, operations.close_untold, 0),
+        ],
+    )
+    def test_begins_with_the_end_where_one_is_asked_for(
+        self, severity: Severity, kind: IncidentKind, ends: Any, count: int
+    ) -> None:
+        incident = operations.declare_incident(
+            title="x", severity=severity, kind=kind, at=NOON, author=None,
+            visibility=Visibility.INTERNAL,
+        )  # fmt: skip
+        said = {"reason": "A typo"} if ends == operations.close_untold else {"body": "Over."}
+
+        ends(incident_id=incident.pk, at=NOON + HOUR, author=None, **said)
+
+        assert Postmortem.objects.filter(incident=incident).count() == count
 
     def test_is_begun_once(self, incident: Incident) -> None:
         with pytest.raises(operations.PostmortemBegun):
