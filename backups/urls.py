@@ -93,6 +93,7 @@ urlpatterns = [
     path("runbook-sections/<int:pk>/remove/", runbooks.remove_section, name="section-remove"),
     path("backups/alerts/", alerting.list_alerts, name="alert-list"),
     path("backups/alerts/<int:pk>/known/", alerting.acknowledge_alert, name="alert-acknowledge"),
+    path("backups/alerts/known/", alerting.acknowledge_alerts, name="alert-acknowledge-all"),
     path("backups/alerts/silence/", alerting.silence_findings, name="silence"),
     path("backups/silences/<int:pk>/end/", alerting.end_silence, name="silence-end"),
     path("backups/rules/", alerting.list_rules, name="alert-rule-list"),

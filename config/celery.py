@@ -106,8 +106,8 @@ app.conf.beat_schedule = {
     },
     "write runbooks down": {
         "task": "backups.tasks.write_runbooks",
-        "schedule": 3600,
-        "options": {"expires": 3600},
+        "schedule": 120,
+        "options": {"expires": 120},
     },
     "probe storage locations": {
         "task": "backups.tasks.probe_storages",

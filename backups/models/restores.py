@@ -60,6 +60,17 @@ class UsedManager(models.Manager["RecoveryTarget"]):
         return super().get_queryset().filter(unregistered_at=None)
 
 
+_OCCUPIED = {
+    "ours": "a restore that has stopped left its work there",
+    "standby": "a standby was kept there when it was last looked at",
+    "running": "a cluster runs in its directory",
+    "foreign": "files of others lie in its directory",
+    "port": "another program has its port",
+    "programs": "its PostgreSQL programs are not there",
+    "disk": "nothing can be written to its disk",
+}
+
+
 class RecoveryTarget(models.Model):
     """A place where a cluster can be restored to: a directory and a port on a worker's machine.
 
@@ -125,6 +136,11 @@ class RecoveryTarget(models.Model):
     def major(self) -> int | None:
         """The major version of its PostgreSQL; None while nobody has looked."""
         return self.server_version // 10000 if self.server_version else None
+
+    @property
+    def occupied_words(self) -> str:
+        """What holds the place, in words for staff; empty if nothing was seen to."""
+        return _OCCUPIED.get(self.occupied_by, self.occupied_by)
 
 
 class RestoreJobQuerySet(JobQuerySet):

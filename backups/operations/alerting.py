@@ -135,6 +135,12 @@ def acknowledge_alert(*, alert_id: int, by: User, at: datetime) -> BackupAlert:
     return row
 
 
+def acknowledge_alerts(*, alert_ids: Collection[int], by: User, at: datetime) -> int:
+    """Say that somebody knows of all of these that are open; return of how many that is news."""
+    rows = BackupAlert.objects.filter(pk__in=alert_ids, closed_at=None, acknowledged_at=None)
+    return rows.update(acknowledged_at=at, acknowledged_by=by)
+
+
 def silence_findings(
     *,
     until: datetime,

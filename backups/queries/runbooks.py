@@ -47,15 +47,6 @@ from notifications.places import masked
 _SEEN_LONG_AGO = timedelta(minutes=30)
 _MOST_DRILLS = 50
 _MAJOR = 10_000
-_HELD = {
-    "ours": "a restore that has stopped left its work there",
-    "standby": "a standby was kept there when it was last looked at",
-    "running": "a cluster runs in its directory",
-    "foreign": "files of others lie in its directory",
-    "port": "another program has its port",
-    "programs": "its PostgreSQL programs are not there",
-    "disk": "nothing can be written to its disk",
-}
 
 
 def runbook_of(database: Database, *, at: datetime, incident: Incident | None = None) -> Runbook:
@@ -157,7 +148,7 @@ def _trouble(row: RecoveryTarget, newest: Backup | None, *, at: datetime) -> str
     if at - row.probed_at > _SEEN_LONG_AGO:
         return f"not looked at for {duration(at - row.probed_at)}"
     if row.occupied_by:
-        return _HELD.get(row.occupied_by, row.occupied_by)
+        return row.occupied_words
     return _unfit(row, newest) if newest is not None else ""
 
 

@@ -3,8 +3,10 @@
 import logging
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.urls import reverse
 
 from backups import schedules
 from backups.models import (
@@ -35,6 +37,7 @@ logger = logging.getLogger(__name__)
 # One that takes so many times what was forecast, and at least so long, will not pass any more.
 PATIENCE = 4.0
 LEAST_PATIENCE = timedelta(hours=12)
+_MOST_OF_LOG = 200
 
 
 def begin_drill(
@@ -172,7 +175,7 @@ def _judge(drill_id: int, *, at: datetime) -> None:
             drill.state, drill.ended_at = DrillState.CANCELLED, at
             drill.save(update_fields=["state", "ended_at"])
         elif job.state == JobState.FAILED:
-            _fail(drill, job.failure_advice or "The restore stopped.", at=at)
+            _fail(drill, _why_stopped(job), at=at)
             job.ask_to_end(at=at)
         elif job.waiting_for == "disk":
             _fail(
@@ -209,6 +212,13 @@ def _judge_restored(drill: Drill, job: RestoreJob, *, at: datetime) -> None:
         drill.save(update_fields=["words", "state"])
 
 
+def _why_stopped(job: RestoreJob) -> str:
+    """Say what stopped a drill's restore, which nobody goes on with: no advice on how to resume."""
+    what = job.failure_advice.partition(". ")[0].rstrip(".") or "The restore stopped"
+    last = job.attempts.order_by("-number").values_list("detail", flat=True).first() or ""
+    return f"{what}. Its log ends: {' '.join(last[-_MOST_OF_LOG:].split())}" if last else f"{what}."
+
+
 def _limit(drill: Drill) -> timedelta:
     return max(timedelta(seconds=PATIENCE * (drill.high_seconds or 0)), LEAST_PATIENCE)
 
@@ -236,10 +246,17 @@ def _declared(drill: Drill, *, at: datetime) -> Incident | None:
         kind=IncidentKind.DRILL if is_drill else IncidentKind.LIVE,
         title=title,
         about=title,
-        words=drill.words,
+        words=f"{drill.words}{_link(drill)}",
         severity=Severity.SEV3,
         at=at,
     )
+
+
+def _link(drill: Drill) -> str:
+    """Return where its restore can be looked at; empty if it came to none."""
+    if drill.restore_id is None:
+        return ""
+    return f" {settings.DESK_URL}{reverse('backups:restore-detail', args=[drill.restore_id])}"
 
 
 def clear_drill(*, drill_id: int, at: datetime) -> None:

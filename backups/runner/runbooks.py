@@ -3,7 +3,7 @@
 import logging
 import os
 import tempfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -18,6 +18,8 @@ from backups.runbook import WITHOUT, Runbook, as_markdown, prose
 logger = logging.getLogger(__name__)
 
 FORMATS = ("md", "html")
+# How long what was written down holds.
+_HOLDS = timedelta(hours=1)
 
 
 def runbook_html(runbook: Runbook) -> str:
@@ -43,23 +45,26 @@ def write_runbook(database: Database, folder: Path, *, at: datetime) -> list[Pat
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = runbook_of(database, at=at)
     texts = {"md": as_markdown(made), "html": runbook_html(made)}
-    files = []
-    for ending in FORMATS:
-        path = folder / f"{_stem(database)}.{ending}"
-        _write(path, texts[ending])
-        files.append(path)
+    files = _files(database, folder)
+    for ending, path in zip(FORMATS, files, strict=True):
+        _write(path, texts[ending], at=at)
     return files
 
 
 def write_runbooks(*, at: datetime) -> int:
-    """Write every database's runbook into RUNBOOK_ROOT; return of how many that was.
+    """Write the runbooks into RUNBOOK_ROOT that are an hour old; return of how many that was.
 
-    Those of databases that are not registered any more are taken away.
+    One that is not there is written at once. Those of databases that are not registered any more
+    are taken away.
     """
     folder = Path(settings.RUNBOOK_ROOT)
     written = set()
     count = 0
     for database in Database.objects.select_related("storage").order_by("name"):
+        files = _files(database, folder)
+        if all(_is_fresh(path, at) for path in files):
+            written.update(files)
+            continue
         try:
             written.update(write_runbook(database, folder, at=at))
         except OSError as error:
@@ -68,7 +73,7 @@ def write_runbooks(*, at: datetime) -> int:
         except Exception:
             # One that stumbles keeps what was written of it before; the others are written.
             logger.exception("The runbook of database %s was not written", database.pk)
-            written.update(folder / f"{_stem(database)}.{ending}" for ending in FORMATS)
+            written.update(files)
             continue
         count += 1
     for ending in FORMATS:
@@ -78,18 +83,32 @@ def write_runbooks(*, at: datetime) -> int:
     return count
 
 
+def _files(database: Database, folder: Path) -> list[Path]:
+    return [folder / f"{_stem(database)}.{ending}" for ending in FORMATS]
+
+
+def _is_fresh(path: Path, at: datetime) -> bool:
+    try:
+        age = at.timestamp() - path.stat().st_mtime
+    except OSError:
+        return False
+    # One from the future was written by a clock that was set back since.
+    return 0 <= age < _HOLDS.total_seconds()
+
+
 def _stem(database: Database) -> str:
     name = slugify(database.name)
     return f"runbook-{name}-{database.pk}" if name else f"runbook-{database.pk}"
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, *, at: datetime) -> None:
     handle, half = tempfile.mkstemp(dir=path.parent, prefix=".runbook-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        os.utime(half, (at.timestamp(), at.timestamp()))
         Path(half).replace(path)
     except BaseException:
         Path(half).unlink(missing_ok=True)

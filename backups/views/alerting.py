@@ -1,5 +1,6 @@
 """Pages of the desk: what staff were told of backups, by which rules, and who knows."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import actor, staff_required
 from backups import forms, operations, queries
-from backups.models import AlertRule, BackupAlert, BackupCheckName, Heartbeat, Silence
+from backups.models import (
+    AlertRule,
+    BackupAlert,
+    BackupCheckName,
+    Database,
+    Heartbeat,
+    Silence,
+)
 from incidents.errors import Refused
 
 _PAGE = 25
@@ -38,6 +46,16 @@ def acknowledge_alert(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(request, _("You know of it now: nobody is reminded."))
+    return redirect("backups:alert-list")
+
+
+@require_POST
+@staff_required
+def acknowledge_alerts(request: HttpRequest) -> HttpResponse:
+    """Say that one knows of all that the page showed; what came since then stays."""
+    shown = [int(pk) for pk in request.POST.getlist("alert") if pk.isdecimal() and pk.isascii()]
+    known = operations.acknowledge_alerts(alert_ids=shown, by=actor(request), at=timezone.now())
+    messages.success(request, _("You know of %s by now: nobody is reminded.") % known)
     return redirect("backups:alert-list")
 
 
@@ -152,14 +170,24 @@ def _alerts_page(
     request: HttpRequest, *, silence: forms.SilenceForm | None = None, status: int = 200
 ) -> HttpResponse:
     now = timezone.now()
+    rows = list(queries.open_alerts())
     context: dict[str, Any] = {
-        "open": queries.open_alerts(),
+        "places": _by_database(rows),
+        "unknown": [row.pk for row in rows if row.acknowledged_at is None],
         "page": Paginator(queries.past_alerts(), _PAGE).get_page(request.GET.get("page")),
         "silences": queries.silences(at=now),
         "form": silence or forms.SilenceForm(),
         "now": now,
     }
     return render(request, "backups/alert_list.html", context, status=status)
+
+
+def _by_database(rows: Iterable[BackupAlert]) -> list[tuple[Database | None, list[BackupAlert]]]:
+    """Return the alerts of each database, of which two rules that tell of one finding are one."""
+    places: dict[Database | None, dict[str, BackupAlert]] = {}
+    for row in rows:
+        places.setdefault(row.database, {}).setdefault(row.about, row)
+    return [(database, list(findings.values())) for database, findings in places.items()]
 
 
 def _rules_page(

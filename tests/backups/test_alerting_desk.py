@@ -1,5 +1,6 @@
 """Alerts at the desk: taken, silenced, rules written, the heartbeat set."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -58,6 +59,28 @@ class TestAlerts:
         assert alert.acknowledged_by is not None
         assert alert.closed_at is None
         assert "knows" in page.content.decode()
+
+    def test_all_that_were_shown_are_taken_at_once_and_what_came_since_is_not(
+        self, admin_client: Client
+    ) -> None:
+        alert = opened()
+        AlertRule.objects.create(name="again", states=[CheckState.CRITICAL], created_at=NOON)
+        runner.follow_findings(at=NOON)
+        page = admin_client.get("/desk/backups/alerts/").content.decode()
+        BackupCheck.objects.create(
+            database=alert.database, name="SCHEDULE", state=CheckState.CRITICAL,
+            since_at=NOON, looked_at=NOON, words="None was taken.", advice="See why.",
+        )  # fmt: skip
+        runner.follow_findings(at=NOON)
+
+        shown = re.findall(r'name="alert" value="(\d+)"', page)
+        admin_client.post("/desk/backups/alerts/known/", {"alert": [*shown, "x"]})
+
+        # Two rules tell of one finding, which stands there once.
+        assert page.count("It failed.") == 1
+        assert len(shown) == 2
+        left = BackupAlert.objects.filter(acknowledged_by=None)
+        assert {row.about for row in left} == {"SCHEDULE"}
 
     def test_that_is_over_cannot_be_taken(self, admin_client: Client) -> None:
         alert = opened()

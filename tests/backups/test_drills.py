@@ -278,7 +278,10 @@ class TestJudging:
         runner.advance_drills(at=NOON)
         runner.advance_drills(at=NOON)
 
-        assert Incident.objects.get().summary == "Make room."
+        job = RestoreJob.objects.get()
+        assert Incident.objects.get().summary == (
+            f"Make room. https://desk.example.org/desk/restores/{job.pk}/"
+        )
 
 
 @pytest.mark.django_db

@@ -321,7 +321,8 @@ class TestFiles:
         settings.RUNBOOK_ROOT = tmp_path / "runbooks"
         other = DatabaseFactory.create(name="Übrige/Läden")
         assert runner.write_runbooks(at=NOON) == 2
-        assert runner.write_runbooks(at=NOON) == 2
+        assert runner.write_runbooks(at=NOON + HOUR / 2) == 0
+        assert runner.write_runbooks(at=NOON + HOUR) == 2
         assert len(list(settings.RUNBOOK_ROOT.iterdir())) == 4
         (settings.RUNBOOK_ROOT / "mine.md").write_text("kept")
 

@@ -116,7 +116,7 @@ def _unfit(target: RecoveryTarget, subject: Subject) -> str:
     if not _is_seen(target, subject):
         return "was not looked at of late"
     if target.occupied_by:
-        return f"is not free ({target.occupied_by})"
+        return f"is not free: {target.occupied_words}"
     if newest is None:
         return ""
     if target.major is not None and not _runs(target.major, newest):

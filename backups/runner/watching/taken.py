@@ -165,9 +165,14 @@ def _due_and_missed(
         (policy.full_schedule, subject.fulls),
         (policy.incremental_schedule, [*subject.backups, *subject.fulls]),
     ):
-        moments = _due(expression, policy.tz, since, subject.at - patience)
-        missed.update(set(_missed(moments, backups)) if moments else ())
-        due.update(moments)
+        certain = subject.at - patience
+        moments = _due(expression, policy.tz, since, certain)
+        moments += _due(expression, policy.tz, max(since, certain), subject.at)
+        late = set(_missed(moments, backups)) if moments else set()
+        # One that is on its way, or is not catalogued yet, is not missed; one that is there counts.
+        young = {moment for moment in late if moment > certain}
+        missed |= late - young
+        due.update(moment for moment in moments if moment not in young)
     if missed and max(missed) == max(due) and _is_at_work(subject, max(missed)):
         missed.discard(max(missed))
     seen = sorted(due)[-MOMENTS_SEEN:]
