@@ -5,10 +5,11 @@ ago, so much that all of it is read within the time that the policy says.
 """
 
 import logging
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,15 +23,17 @@ from backups.models import (
     Backup,
     BackupPolicy,
     Database,
+    JobState,
     ObjectReading,
     ReadingState,
+    RestoreJob,
     StorageLocation,
 )
 from backups.models.policies import MONTH
 from backups.runner.copying.places import Home, opened_bucket
 from backups.runner.inventory import Inventory
 from backups.runner.manifests import Manifests
-from backups.storage.patience import Patience
+from backups.storage.patience import Halted, Patience
 from backups.storage.proofreader import Proof, Subject, Verdict, read_objects
 from backups.storage.spool import Spool
 from backups.storage.values import MIB
@@ -43,6 +46,8 @@ _LOCK = 0x72656164
 # A storage that does not answer is asked again by the next run.
 _OUTAGE_SECONDS = 120.0
 LONGEST_SECONDS = 480.0
+# A restore that begins has the storage to itself after so many seconds.
+GIVES_WAY_WITHIN = 5.0
 # An object is due at some moment between these shares of the period, each at its own.
 _EARLIEST, _SPREAD = 0.5, 0.3
 # What is damaged is read again soon: somebody may have brought a good copy back.
@@ -80,7 +85,8 @@ def read_content(
     """Look at what a place holds of a database, read what is due, and write down what was found.
 
     With ``only_lists`` nothing is read: what is missing or of another size is found all the same.
-    Returned is how many objects were read; None if another run is at it.
+    So it is while a restore is at work, which has the storage to itself; one that begins meanwhile
+    ends the reading. Returned is how many objects were read; None if another run is at it.
 
     :raises EngineFailed: if the storage cannot be read; what was known before stays, with its age
     """
@@ -146,12 +152,13 @@ class _Reader:
         listed = Database.objects.filter(pk=self.database.pk, storage_id=self.location_id)
         listed.update(listed_at=self.at)
         ends_at = time.monotonic() + longest_seconds
-        chosen = [] if only_lists else self._chosen()
+        chosen = [] if only_lists or _restores_are_at_work() else self._chosen()
         if not chosen:
             return 0
         count = 0
         subjects = self._subjects(chosen)
-        with closing(read_objects(self.home.bucket, subjects, patience=self.patience)) as proofs:
+        proofs = read_objects(self.home.bucket, subjects, patience=self.patience)
+        with _giving_way(self.patience), closing(proofs), suppress(Halted):
             for proof in proofs:
                 self._keep(proof)
                 count += 1
@@ -223,6 +230,32 @@ def _place(database: Database, location_id: int) -> StorageLocation | None:
     if location_id == database.storage_id:
         return database.storage
     return database.copies.filter(pk=location_id).first()
+
+
+def _restores_are_at_work() -> bool:
+    return RestoreJob.objects.filter(state=JobState.RUNNING).exists()
+
+
+@contextmanager
+def _giving_way(patience: Patience) -> Iterator[None]:
+    """Halt what asks with this patience as soon as a restore is at work."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        with closing(connection):
+            while not is_over.wait(GIVES_WAY_WITHIN):
+                if _restores_are_at_work():
+                    logger.info("a restore is at work: the reading of backups ends here")
+                    patience.halt()
+                    return
+
+    watcher = threading.Thread(target=watch, name="giving-way", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
 
 
 @contextmanager

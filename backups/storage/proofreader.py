@@ -22,7 +22,7 @@ from backups.storage.answers import PassingTrouble
 from backups.storage.etags import is_composite, may_speak
 from backups.storage.hashing import bare, digest_of
 from backups.storage.items import FetchItem
-from backups.storage.patience import Patience
+from backups.storage.patience import Halted, Patience
 from backups.storage.s3 import Bucket
 from backups.storage.values import MIB, ObjectRef
 
@@ -103,6 +103,7 @@ def read_objects(
     Subjects are taken a little ahead. Closing the iterator ends the reading.
 
     :raises EngineFailed: if the storage is out of reach, or refuses
+    :raises Halted: once the patience was told to halt
     """
     pool = ThreadPoolExecutor(lanes, thread_name_prefix="proofread")
     under_way: deque[_Under] = deque()
@@ -247,6 +248,8 @@ def _stream(stretch: _Stretch, block: int, take: Callable[[int, memoryview], Non
         nonlocal at, filled
         with stretch.bucket.reading(stretch.ref, at + filled, stop) as answer:
             while at < stop:
+                if stretch.patience.is_halted:
+                    raise Halted
                 length = min(block, stop - at)
                 read = answer.read_into(buffer[filled:length])
                 if not read:

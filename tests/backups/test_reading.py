@@ -15,8 +15,10 @@ from backups.models import (
     BackupCheckName,
     BackupPolicy,
     CheckState,
+    JobState,
     ObjectReading,
     ReadingState,
+    RestoreJob,
 )
 from backups.operations import watching
 from backups.runner import reading
@@ -24,7 +26,8 @@ from backups.runner.watching import CHECKS
 from backups.runner.watching.base import Found, Subject
 from config.embedded.fault_proxy import FaultProxy
 from config.embedded.faults import Faults
-from tests.backups.archives import BACKUP, SEGMENTS, Archive, segment
+from tests.backups.archives import BACKUP, MIB, SEGMENTS, Archive, segment
+from tests.backups.factories import RestoreJobFactory
 from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
@@ -267,6 +270,29 @@ class TestABudget:
 
         assert max(counts) < len(archive.contents)
         assert states(archive) == dict.fromkeys(archive.contents, ReadingState.SOUND)
+
+
+class TestARestore:
+    def test_has_the_storage_to_itself(self, archive: Archive) -> None:
+        job = RestoreJobFactory.create(
+            database=archive.database, state=JobState.RUNNING, leased_until=NOON
+        )
+
+        assert read(archive) == 0
+        assert set(states(archive).values()) == {ReadingState.UNREAD}
+        RestoreJob.objects.filter(pk=job.pk).update(state=JobState.PAUSED, leased_until=None)
+        assert read(archive) == len(archive.contents)
+
+    def test_that_begins_ends_the_reading_of_an_object_in_the_middle(
+        self, archive: Archive, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answers = iter([False, False])
+        monkeypatch.setattr(reading, "GIVES_WAY_WITHIN", 0.2)
+        monkeypatch.setattr(reading, "_restores_are_at_work", lambda: next(answers, True))
+        fault_proxy.faults = Faults(bytes_per_second=MIB)
+
+        assert read(archive) < len(archive.contents)
+        assert states(archive)[DATA] == ReadingState.UNREAD
 
 
 class TestALookThatIsAskedFor:
