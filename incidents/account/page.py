@@ -32,7 +32,8 @@ _CODE = re.compile(r"(<code[^>]*>)(.*?)(</code>)", re.DOTALL)
 _LINK = re.compile(r"(?<![(<\[\"'`=])\bhttps?://[^\s<>()\"'`]+[^\s<>()\"'`.,;:!?]")
 _STYLE = """
 :root{color-scheme:light dark}
-body{font:16px/1.55 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
+body{font:16px/1.55 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;
+overflow-wrap:anywhere}
 h1{line-height:1.2}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.3rem .5rem;border-bottom:1px solid #8886}
 pre{overflow:auto;padding:.6rem;border:1px solid #8886}

@@ -1,6 +1,7 @@
 """An account as PDF. Its words reach the typesetter as data, never as markup."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ _TEMPLATE = Path(__file__).with_name("account.typ")
 _VOID = ("br", "hr")
 # Deeper than anybody writes; the typesetter's own patience ends not far behind.
 _DEEPEST = 12
+# So much of a word fits into the narrowest column.
+_LONG_WORD = re.compile(r"\S{40}(?=\S)")
 
 Node = dict[str, Any]
 
@@ -23,7 +26,7 @@ def write_pdf(record: Record) -> bytes:
     tree = _Tree()
     tree.feed(record_html(record))
     tree.close()
-    told = {"title": record.title, "summary": record.summary, "body": tree.root["c"]}
+    told = {"title": _set(record.title), "summary": _set(record.summary), "body": tree.root["c"]}
     made: bytes = typst.compile(
         _TEMPLATE.read_bytes(), sys_inputs={"told": json.dumps(told)}, format="pdf"
     )
@@ -55,6 +58,10 @@ class _Tree(HTMLParser):
                 return
 
     def handle_data(self, data: str) -> None:
-        # Signs that a line of text cannot hold, and no font has.
-        words = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in data)
-        self._open[-1]["c"].append(words)
+        self._open[-1]["c"].append(_set(data))
+
+
+def _set(words: str) -> str:
+    """Return words as they can be set: signs that no line can hold are marked, long words break."""
+    plain = "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in words)
+    return _LONG_WORD.sub(lambda piece: piece[0] + "\u200b", plain)

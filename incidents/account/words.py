@@ -127,7 +127,10 @@ def figures(record: Record) -> Iterator[tuple[str, str]]:
     yield "Updates to customers", str(len(record.updates))
     yield "Longest silence", span_words(max(gaps)) if gaps else "not known"
     settled = [one.outcome for one in record.promises if one.outcome in ("met", "missed")]
-    yield "Promises kept", f"{settled.count('met')} of {len(settled)}" if settled else "none made"
+    yield (
+        "Promises kept",
+        f"{settled.count('met')} of {len(settled)}" if settled else "none on record",
+    )
     yield "Components", ", ".join(record.components) or "none named"
     if tenants := {impact.tenant for impact in record.impacts if impact.tenant}:
         yield "Customers hit on their own", str(len(tenants))

@@ -20,6 +20,7 @@ from incidents.account import (
     Section,
     Time,
     Update,
+    pdf,
 )
 
 AT = datetime(2026, 1, 12, 0, 14, tzinfo=UTC)
@@ -171,6 +172,11 @@ class TestPage:
 class TestPdf:
     def test_holds_a_timeline_of_a_thousand_entries(self) -> None:
         assert account.write_pdf(record(1000)).startswith(b"%PDF-")
+
+    def test_long_words_break_and_signs_that_turn_text_round_are_shown(self) -> None:
+        assert pdf._set("w" * 90 + " \u202eab\x00") == (
+            f"{'w' * 40}\u200b{'w' * 40}\u200b{'w' * 10} \ufffdab\ufffd"
+        )
 
 
 class TestForCustomers:
