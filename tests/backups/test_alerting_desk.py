@@ -67,8 +67,10 @@ class TestAlerts:
         AlertRule.objects.create(name="again", states=[CheckState.CRITICAL], created_at=NOON)
         runner.follow_findings(at=NOON)
         page = admin_client.get("/desk/backups/alerts/").content.decode()
+        found = alert.database
+        assert found is not None
         BackupCheck.objects.create(
-            database=alert.database, name="SCHEDULE", state=CheckState.CRITICAL,
+            database=found, name="SCHEDULE", state=CheckState.CRITICAL,
             since_at=NOON, looked_at=NOON, words="None was taken.", advice="See why.",
         )  # fmt: skip
         runner.follow_findings(at=NOON)

@@ -24,9 +24,10 @@ from backups.operations import watching
 from backups.runner import reading
 from backups.runner.watching import CHECKS
 from backups.runner.watching.base import Found, Subject
+from backups.storage.values import MIB
 from config.embedded.fault_proxy import FaultProxy
 from config.embedded.faults import Faults
-from tests.backups.archives import BACKUP, MIB, SEGMENTS, Archive, segment
+from tests.backups.archives import BACKUP, SEGMENTS, Archive, segment
 from tests.backups.factories import RestoreJobFactory
 from tests.factories import NOON
 

@@ -25,7 +25,6 @@ def over() -> Incident:
         incident_id=incident.pk, at=NOON + HOUR, author=author, body="It is over."
     )
     common = {"incident_id": incident.pk, "at": NOON + HOUR}
-    operations.begin_postmortem(**common, author=author)  # type: ignore[arg-type]
     section = queries.sections(incident.pk).get(kind="customer")
     operations.edit_section(
         section_id=section.pk, title="What <b>happened</b>", is_public=True, at=NOON + HOUR,
